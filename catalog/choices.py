@@ -1,0 +1,71 @@
+"""Words with a fixed meaning in the catalog."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class SourceState(models.TextChoices):
+    UNKNOWN = "unknown", _("Not checked yet")
+    ONLINE = "online", _("Online")
+    DEGRADED = "degraded", _("Degraded")
+    OFFLINE = "offline", _("Offline")
+
+
+class FileKind(models.TextChoices):
+    VIDEO = "video", _("Video")
+    AUDIO = "audio", _("Audio")
+    IMAGE = "image", _("Image")
+    SUBTITLE = "subtitle", _("Subtitle")
+    OTHER = "other", pgettext_lazy("file kind", "Other")
+
+
+class Presence(models.TextChoices):
+    PRESENT = "present", _("Present")
+    GROWING = "growing", _("Being written")
+    HELD = "held", _("Gone, waiting for a decision")
+    MISSING = "missing", _("Missing")
+
+
+class ProbeState(models.TextChoices):
+    NONE = "none", _("Not media")
+    PENDING = "pending", _("Waiting for analysis")
+    DONE = "done", _("Analysed")
+    FAILED = "failed", _("Not readable")
+
+
+class ProbeReason(models.TextChoices):
+    """Why there is no (complete) technical description."""
+
+    EMPTY = "empty", _("The file is empty.")
+    TRUNCATED = "truncated", _("The file ends too early: it was cut off or not copied completely.")
+    UNSUPPORTED = "unsupported", _("This is not a media format we know, whatever its name says.")
+    CRASHED = "crashed", _("The file crashed the analysis twice. It is left alone until it changes.")
+    TIMEOUT = "timeout", _("The analysis took too long.")
+    BUDGET = "budget", _("Too much would have to be read to understand this file.")
+    UNREADABLE = "unreadable", _("The file could not be read from the source.")
+
+
+class StreamKind(models.TextChoices):
+    VIDEO = "video", _("Video")
+    AUDIO = "audio", _("Audio")
+    SUBTITLE = "subtitle", _("Subtitle")
+    DATA = "data", _("Data")
+
+
+class Placement(models.TextChoices):
+    """Who put a file into its content. A rule never moves what a curator placed."""
+
+    RULE = "rule", _("By rule")
+    CURATOR = "curator", _("By a curator")
+
+
+# Lower-case extension -> kind. Only video and audio are analysed on their own; any file can be analysed on request.
+KIND_BY_EXTENSION: dict[str, str] = {
+    **dict.fromkeys(
+        "mp4 m4v mov mxf mkv webm avi ts m2ts mts mpg mpeg m2v vob wmv asf flv f4v 3gp 3g2 ogv dv gxf lxf r3d braw".split(), FileKind.VIDEO
+    ),
+    **dict.fromkeys("wav mp3 m4a aac flac ogg opus wma aif aiff ac3 eac3 dts mka caf w64 rf64".split(), FileKind.AUDIO),
+    **dict.fromkeys("jpg jpeg png gif webp tif tiff bmp psd exr dpx svg heic avif".split(), FileKind.IMAGE),
+    **dict.fromkeys("srt vtt ass ssa sub scc stl ttml dfxp smi sami".split(), FileKind.SUBTITLE),
+}

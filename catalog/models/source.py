@@ -1,0 +1,89 @@
+"""Where files lie: sources and their folders."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from catalog.choices import SourceState
+
+
+class Source(models.Model):
+    """One place that holds media: an SMB share or a local path. Written by `catalog.services.sources`.
+
+    `credentials` is a Fernet token of JSON {username, password, domain}; nothing ever shows or logs it.
+    """
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    url = models.CharField(_("address"), max_length=1000, help_text=_("smb://host[:port]/share/path or file:///path"))
+    credentials = models.TextField(blank=True, editable=False)
+    require_encryption = models.BooleanField(_("require encryption"), default=False)
+    read_limit_bytes_per_s = models.PositiveBigIntegerField(_("read limit (bytes/s)"), null=True, blank=True)
+    parallelism = models.PositiveSmallIntegerField(_("parallel connections"), default=4)
+    include_globs = models.JSONField(_("include only"), default=list, blank=True)
+    exclude_globs = models.JSONField(_("exclude"), default=list, blank=True)
+    poll_interval_s = models.PositiveIntegerField(_("check for changes every (s)"), default=60)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    state = models.CharField(_("state"), max_length=12, choices=SourceState, default=SourceState.UNKNOWN)
+    state_code = models.CharField(max_length=64, blank=True)  # message code of why it is not online
+    state_params = models.JSONField(default=dict)
+    state_at = models.DateTimeField(null=True)
+    root_identity = models.CharField(max_length=64, blank=True)  # file id of the root: tells a re-mounted or replaced root
+    last_scan_at = models.DateTimeField(_("last scan"), null=True)  # end of the last complete scan
+    last_full_scan_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        ordering: ClassVar = ["name"]
+        permissions: ClassVar = [("manage_source", "May add, change and test sources")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Folder(models.Model):
+    """One directory of a source, with roll-ups over everything below it. Written by `catalog.services.registration`.
+
+    `name` and `path` are exactly as the source spells them (opening needs that); `*_key` are NFC, case-folded, for people.
+    `lineage` is the ids from the root to this folder: "/3/17/42/".
+    """
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="folders")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")  # None: the root
+    name = models.CharField(max_length=255)
+    path = models.TextField(blank=True)  # relative to the source's root, "/" between names; "" is the root
+    name_key = models.CharField(max_length=255)
+    path_key = models.TextField(blank=True)
+    lineage = models.CharField(max_length=500, blank=True, db_index=True)
+    depth = models.PositiveSmallIntegerField(default=0)
+    file_id = models.BigIntegerField(null=True)
+    mtime_ns = models.BigIntegerField(default=0)
+    listed_at = models.DateTimeField(null=True)  # when its entries were last read and agreed with the catalog
+    listed_mtime_ns = models.BigIntegerField(default=0)  # the directory mtime seen before that listing
+    is_missing = models.BooleanField(default=False)
+    # Roll-ups over the whole subtree; kept by deltas (catalog.services.rollups), verified against a rebuild.
+    total_files = models.BigIntegerField(default=0)  # not missing
+    total_bytes = models.BigIntegerField(default=0)
+    total_videos = models.BigIntegerField(default=0)
+    total_growing = models.BigIntegerField(default=0)
+    total_missing = models.BigIntegerField(default=0)  # missing or held
+    total_pending = models.BigIntegerField(default=0)
+    total_failed = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("folder")
+        verbose_name_plural = _("folders")
+        indexes: ClassVar = [models.Index(fields=["source", "file_id"]), models.Index(fields=["parent", "name_key", "id"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["parent", "name"], name="folder_name_in_parent"),
+            models.UniqueConstraint(fields=["source"], condition=Q(parent=None), name="folder_one_root"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path or "/"

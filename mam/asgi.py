@@ -1,0 +1,21 @@
+"""ASGI entry: HTTP to Django, WebSocket to the consumers, behind origin and session checks."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mam.settings")
+django_application = get_asgi_application()
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs the apps loaded by the line above)
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from mam.accounts.websocket import WebSocketAuthMiddleware  # noqa: E402
+from mam.urls import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": AllowedHostsOriginValidator(WebSocketAuthMiddleware(URLRouter(websocket_urlpatterns))),
+    }
+)

@@ -1,0 +1,117 @@
+"""Durable jobs. The row is the truth; a queue message is only a hint to look. Knows nothing about media."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class JobState(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class JobPriority(models.IntegerChoices):
+    HIGH = 0, _("High")
+    NORMAL = 50, _("Normal")
+    LOW = 100, _("Low")
+
+
+class LogLevel(models.IntegerChoices):
+    DEBUG = 10, "DEBUG"
+    INFO = 20, "INFO"
+    WARNING = 30, "WARN"
+    ERROR = 40, "ERROR"
+
+
+class Job(models.Model):
+    """One piece of work that ends exactly once. Written only by `mam.jobs.services` and `mam.jobs.runner`.
+
+    `key` (not empty) is what it works on: at most one queued and at most one running job have the same key.
+    `owner` is a fresh uuid per claim; a write of the worker counts only while the row still has its uuid (fencing).
+    """
+
+    kind = models.CharField(_("kind"), max_length=64)  # a name registered with @job
+    subject = models.CharField(_("subject"), max_length=255, blank=True)  # what people see: "WSOP archive"
+    subject_url = models.CharField(max_length=500, blank=True)
+    key = models.CharField(max_length=200, blank=True)
+    queue = models.CharField(_("queue"), max_length=32)
+    priority = models.SmallIntegerField(_("priority"), choices=JobPriority, default=JobPriority.NORMAL)
+    params = models.JSONField(default=dict)
+    state = models.CharField(_("state"), max_length=12, choices=JobState, default=JobState.QUEUED)
+    not_before = models.DateTimeField(default=timezone.now)
+    progress_done = models.BigIntegerField(default=0)
+    progress_total = models.BigIntegerField(null=True)  # None: not known
+    progress_unit = models.CharField(max_length=16, blank=True)  # "files", "bytes", "frames"; "" for plain counts
+    progress_note = models.CharField(max_length=255, blank=True)  # what is being worked on now
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    owner = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    cancel_requested = models.BooleanField(default=False)
+    result = models.JSONField(null=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_params = models.JSONField(default=dict)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    request_id = models.CharField(max_length=36, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
+        permissions: ClassVar = [("control_job", "May cancel and retry jobs")]
+        indexes: ClassVar = [
+            models.Index(fields=["queue", "priority", "id"], condition=Q(state="queued"), name="job_claim"),
+            models.Index(fields=["lease_until"], condition=Q(state="running"), name="job_lease"),
+            models.Index(fields=["state", "-id"], name="job_by_state"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["key"], condition=Q(state="queued") & ~Q(key=""), name="job_one_queued_per_key"),
+            models.UniqueConstraint(fields=["key"], condition=Q(state="running") & ~Q(key=""), name="job_one_running_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} ({self.state})"
+
+
+class JobLog(models.Model):
+    """One line of a job's log, as code and parameters. Append-only; ids grow in commit order, so a reader's cursor is safe."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="log")
+    at = models.DateTimeField(default=timezone.now)
+    level = models.SmallIntegerField(choices=LogLevel, default=LogLevel.INFO)
+    code = models.CharField(max_length=64)
+    params = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("job log line")
+        verbose_name_plural = _("job log lines")
+        indexes: ClassVar = [models.Index(fields=["job", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.at:%T} {self.code}"
+
+
+class Lease(models.Model):
+    """Who leads: one row per name ("clock"), taken by a conditional UPDATE when free or expired."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    owner = models.UUIDField(null=True)
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("lease")
+        verbose_name_plural = _("leases")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,304 @@
+"""Composition of the product from the environment. Embedded by default: SQLite, local files, one machine.
+
+Every variable read here is documented in docs/settings.md (a test compares).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from mam.lib import secrets
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DATA_DIR = Path(env.str("MAM_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+_made = secrets.load_or_create(DATA_DIR / "secrets.env", {"SECRET_KEY": "token", "MAM_CREDENTIALS_KEY": "fernet"})
+SECRET_KEY = _made["SECRET_KEY"]
+CREDENTIALS_KEYS = _made["MAM_CREDENTIALS_KEY"].split(",")  # the first encrypts, all decrypt
+
+DEBUG = env.bool("MAM_DEBUG", default=False)
+HTTPS = env.bool("MAM_HTTPS", default=False)
+HOST = env.str("MAM_HOST", default="127.0.0.1")
+PORT = env.int("MAM_PORT", default=8000)
+ALLOWED_HOSTS = env.list("MAM_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("MAM_TRUSTED_ORIGINS", default=[])
+SITE_NAME = env.str("MAM_SITE_NAME", default="MAM")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_q",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "django_htmx",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "mam",
+    "mam.accounts",
+    "mam.jobs",
+    "catalog",
+    "ingest",
+    "streaming",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "mam.accounts.middleware.RequestIdMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",  # deny by default; views opt out one by one
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "mam.accounts.middleware.ViewerPreferencesMiddleware",
+]
+
+ROOT_URLCONF = "mam.urls"
+ASGI_APPLICATION = "mam.asgi.application"
+WSGI_APPLICATION = "mam.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "mam.accounts.context_processors.frame",
+            ],
+        },
+    },
+]
+
+# --- database -------------------------------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}"),
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # FACTS, Database 7: WAL alone gives thousands of "database is locked"; with IMMEDIATE and 20 s there are none.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;",
+    }
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": env.int("MAM_DB_POOL", default=16), "timeout": 20}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: optional; wakes live clients on other machines, shares the cache and the limits -------------------------
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CHANNEL_LAYERS: dict[str, Any] = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    }
+    CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    # A file cache is shared by the web process and the workers of one machine, so login limits hold across them.
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache" / "django"}}
+
+# --- jobs -----------------------------------------------------------------------------------------------------------
+MAM_QUEUES: dict[str, int] = {  # queue -> worker processes of `manage.py up`
+    "fast": env.int("MAM_WORKERS_FAST", default=2),
+    "media": env.int("MAM_WORKERS_MEDIA", default=1),
+}
+Q_CLUSTER: dict[str, Any] = {
+    # The queue message is only a hint that names a job; the Job row is the truth (FACTS, Queue 1).
+    "name": "fast",
+    "orm": "default",
+    "workers": 1,
+    "poll": 0.1,
+    "queue_limit": 1,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "timeout": None,
+    "retry": 2_000_000,
+    "scheduler": False,
+    "save_limit": -1,
+    "label": "Queue",
+    "ALT_CLUSTERS": {"media": {"workers": 1}},
+}
+MAM_JOB_LEASE_S = env.int("MAM_JOB_LEASE_S", default=30)
+
+# Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
+MAM_INGEST_STEPS = ["streaming.tasks.enqueue_posters"]
+# URL names of htmx fragments that higher apps add to the file page: path takes the file's id.
+MAM_FILE_PANELS = ["streaming:file_player"]
+# What `manage.py clock` calls: dotted path of a function without arguments -> seconds between calls.
+MAM_CLOCK: dict[str, float] = {
+    "mam.jobs.tasks.reap": 2,
+    "mam.jobs.tasks.purge_old": 3600,
+    "ingest.tasks.enqueue_due": 2,
+}
+
+# --- accounts -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+# Role (a group) -> permissions. Each role has those of the roles before it. Written into groups after every migrate.
+MAM_ROLES: dict[str, list[str]] = {
+    "viewer": ["catalog.view_library", "streaming.play_file"],
+    "operator": [
+        "catalog.curate",
+        "ingest.scan_source",
+        "ingest.probe_file",
+        "jobs.view_job",
+        "jobs.control_job",
+    ],
+    "administrator": ["catalog.manage_source", "catalog.manage_rule", "ingest.decide_hold", "accounts.manage_user", "accounts.view_audit"],
+}
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_ADAPTER = "mam.accounts.adapter.AccountAdapter"  # no self-service sign-up
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = SITE_NAME
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "mam.accounts.authentication.ApiKeyAuthentication",
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["mam.accounts.permissions.HasNamedPermission"],
+    "DEFAULT_PAGINATION_CLASS": "mam.lib.api.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_RATES": {"login": "10/min", "webhook": "600/min"},
+    "EXCEPTION_HANDLER": "mam.lib.api.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MAM API",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# --- language, time -------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "ko"
+LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("MAM_TIME_ZONE", default="Asia/Seoul")
+
+# --- files ----------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    # Browser libraries by lock file (package.json); only the built files are served.
+    ("vendor/htmx", BASE_DIR / "node_modules" / "htmx.org" / "dist"),
+]
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
+    "renditions": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "renditions"}},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# Set to a URL prefix that nginx maps (deploy/nginx.conf) to hand byte serving of local sources to it.
+X_ACCEL_PREFIX = env.str("MAM_X_ACCEL_PREFIX", default="")
+
+# --- security -------------------------------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    # The admin theme needs inline styles and evaluated expressions; its own, looser policy is set in mam.urls' admin site.
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# --- log ------------------------------------------------------------------------------------------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("MAM_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "SMB": {"level": "ERROR"},
+        "smbprotocol": {"level": "ERROR"},
+        "django-q": {"level": "WARNING"},
+        "django.channels.server": {"level": "WARNING"},
+    },
+}
