@@ -20,11 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--database-only"):
         return
-    chosen, left_out = [], []
-    for item in items:
-        (chosen if _uses_database(item) else left_out).append(item)
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = chosen
+    config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
+    items[:] = [item for item in items if _uses_database(item)]
 
 
 def _uses_database(item: pytest.Item) -> bool:
