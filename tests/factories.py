@@ -10,9 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import F
 
-from catalog.choices import KIND_BY_EXTENSION, FileKind, Presence, ProbeState, SourceState, StreamKind
+from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState, SourceState, StreamKind
 from catalog.models import (
     Catalog,
     Collection,
@@ -27,6 +26,7 @@ from catalog.models import (
     Source,
     Tag,
 )
+from catalog.services.rollups import Deltas, totals_of_file
 from catalog.text import fold, name_key, path_key, split_extension
 from ingest.models import MissingHold, ProbeResult, Scan, ScanMode
 from mam.accounts.models import User
@@ -56,9 +56,7 @@ def make_source(name: str | None = None, **fields: Any) -> Source:
     fields.setdefault("url", f"file:///nonexistent/source-{number}")
     fields.setdefault("state", SourceState.ONLINE)
     source = Source.objects.create(name=name or f"source {number}", **fields)
-    root = Folder.objects.create(source=source, name="", name_key="")
-    root.lineage = f"/{root.pk}/"
-    root.save(update_fields=["lineage"])
+    Folder.objects.create(source=source, name="", name_key="")
     return source
 
 
@@ -75,7 +73,7 @@ def make_folder(source: Source | None = None, path: str = "", **fields: Any) -> 
 
 def _child_of(parent: Folder, name: str) -> Folder:
     path = f"{parent.path}/{name}" if parent.path else name
-    child, is_new = Folder.objects.get_or_create(
+    child, _is_new = Folder.objects.get_or_create(
         parent=parent,
         name=name,
         defaults={
@@ -83,12 +81,10 @@ def _child_of(parent: Folder, name: str) -> Folder:
             "path": path,
             "name_key": name_key(name),
             "path_key": path_key(path),
+            "lineage": parent.subtree_prefix,
             "depth": parent.depth + 1,
         },
     )
-    if is_new:
-        child.lineage = f"{parent.lineage}{child.pk}/"
-        child.save(update_fields=["lineage"])
     return child
 
 
@@ -122,7 +118,9 @@ def make_file(path: str | None = None, *, source: Source | None = None, folder: 
         **(defaults | fields),
     )
     file.tags.set(tags)
-    _count_in_folders(file)
+    deltas = Deltas()
+    deltas[place.pk].add(totals_of_file(kind=file.kind, size_bytes=file.size_bytes, presence=file.presence, probe_state=file.probe_state))
+    deltas.apply()
     return file
 
 
@@ -143,21 +141,6 @@ def _technical(kind: str) -> dict[str, Any]:
     if kind == FileKind.AUDIO:
         return sound
     return sound | {"video_codec": "h264", "width_px": 1920, "height_px": 1080, "frame_rate_num": 30_000, "frame_rate_den": 1001}
-
-
-def _count_in_folders(file: MediaFile) -> None:
-    is_missing = file.presence in {Presence.MISSING, Presence.HELD}
-    is_there = not is_missing
-    ancestors = [int(part) for part in file.folder.lineage.strip("/").split("/")]
-    Folder.objects.filter(pk__in=ancestors).update(
-        total_files=F("total_files") + is_there,
-        total_bytes=F("total_bytes") + (file.size_bytes if is_there else 0),
-        total_videos=F("total_videos") + (is_there and file.kind == FileKind.VIDEO),
-        total_growing=F("total_growing") + (file.presence == Presence.GROWING),
-        total_missing=F("total_missing") + is_missing,
-        total_pending=F("total_pending") + (is_there and file.probe_state == ProbeState.PENDING),
-        total_failed=F("total_failed") + (is_there and file.probe_state == ProbeState.FAILED),
-    )
 
 
 def make_stream(file: MediaFile, kind: str = StreamKind.VIDEO, **fields: Any) -> MediaStream:

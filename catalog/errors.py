@@ -1,0 +1,105 @@
+"""What can go wrong in the catalog, in the reader's words."""
+
+from __future__ import annotations
+
+from mam.lib.errors import MamError, gettext_noop
+
+
+class ObjectNotFoundError(MamError):
+    code = "object_not_found"
+    template = gettext_noop("This does not exist, or not any more.")
+    http_status = 404
+
+
+class NameMissingError(MamError):
+    code = "name_missing"
+    template = gettext_noop("Enter a name.")
+    http_status = 400
+
+
+class NameTooLongError(MamError):
+    code = "name_too_long"
+    template = gettext_noop("The name may have %(max_length)s characters at most.")
+    http_status = 400
+
+
+class NameTakenError(MamError):
+    code = "name_taken"
+    template = gettext_noop("The name “%(name)s” is used already.")
+    http_status = 409
+
+
+class ColorInvalidError(MamError):
+    code = "color_invalid"
+    template = gettext_noop("“%(color)s” is not a colour like #1f6feb.")
+    http_status = 400
+
+
+class ConfirmationMismatchError(MamError):
+    code = "confirmation_mismatch"
+    template = gettext_noop("Enter the name “%(name)s” exactly to confirm.")
+    http_status = 409
+
+
+class MergeIntoItselfError(MamError):
+    code = "merge_into_itself"
+    template = gettext_noop("Choose two different ones to merge.")
+    http_status = 400
+
+
+class CollectionCycleError(MamError):
+    code = "collection_cycle"
+    template = gettext_noop("A collection cannot lie inside itself.")
+    http_status = 409
+
+
+class OrderMismatchError(MamError):
+    code = "order_mismatch"
+    template = gettext_noop("The list has changed in the meantime. Load it again and repeat the change.")
+    http_status = 409
+
+
+class NotEmptyError(MamError):
+    code = "not_empty"
+    template = gettext_noop("“%(name)s” is not empty. Move or delete what is in it first.")
+    http_status = 409
+
+
+class SplitTakesAllError(MamError):
+    code = "split_takes_all"
+    template = gettext_noop("Choose some of the content's files, not none and not all of them.")
+    http_status = 400
+
+
+class SourceOptionInvalidError(MamError):
+    code = "source_option_invalid"
+    template = gettext_noop("The value of “%(option)s” is not possible.")
+    http_status = 400
+
+
+class PathRuleError(MamError):
+    """Base of what is wrong with a path rule."""
+
+    code = "path_rule_invalid"
+    template = gettext_noop("The path rule is not valid.")
+    http_status = 400
+
+
+class RulePatternError(PathRuleError):
+    code = "path_rule_pattern"
+    template = gettext_noop("The pattern cannot be understood: %(detail)s")
+
+
+class RulePatternTooLongError(PathRuleError):
+    code = "path_rule_too_long"
+    template = gettext_noop("The pattern may have %(max_length)s characters at most.")
+
+
+class RuleGroupMissingError(PathRuleError):
+    code = "path_rule_group_missing"
+    template = gettext_noop("The pattern needs a group (?P<%(group)s>…).")
+
+
+class RuleGroupUnknownError(PathRuleError):
+    code = "path_rule_group_unknown"
+    template = gettext_noop("There is no group named “%(group)s”. Known groups: %(known)s.")
