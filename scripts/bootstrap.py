@@ -84,7 +84,8 @@ def install_system_packages(needs: Sequence[Need]) -> None:
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     if as_root and not may_use_sudo():
-        stop(f"Some system packages are missing. Install them with this line, then run make again:\n\n    sudo {shlex.join(install)}\n")
+        line = f"sudo apt-get update && sudo {shlex.join(install)}"
+        stop(f"Some system packages are missing. Install them with this line, then run make again:\n\n    {line}\n")
     say(f"Installing system packages: {' '.join(missing)}")
     without_questions = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive"]
     run([*without_questions, "apt-get", "update", "--quiet=2"])
