@@ -1,0 +1,52 @@
+"""Source file systems: local disks and mounts, SMB shares; one interface, chosen by the address.
+
+No Django, no models here. `open_source` is the door; the rest of the product needs Entry, RangedReader, SourceFileSystem and
+the errors of `mam.lib.sources.errors`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mam.lib.sources.base import Entry, Health, RangedReader, SourceFileSystem, split_path
+from mam.lib.sources.facade import PooledSource
+from mam.lib.sources.local import LocalConnection, local_path
+from mam.lib.sources.pool import Timing
+from mam.lib.sources.throttle import Throttle
+from mam.lib.sources.url import LocalUrl, SmbUrl, parse_url
+
+__all__ = ["Entry", "Health", "LocalUrl", "RangedReader", "SmbUrl", "SourceFileSystem", "Timing", "open_source", "parse_url", "split_path"]
+
+DEFAULT_TIMEOUT_S = 20.0
+
+
+def open_source(
+    url: str,
+    *,
+    username: str = "",
+    password: str = "",
+    domain: str = "",
+    require_encryption: bool = False,
+    parallelism: int = 4,
+    read_limit_bytes_per_s: int | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    timing: Timing | None = None,
+) -> SourceFileSystem:
+    """The source at `url`, safe to use from many threads; nothing is asked of it before the first call.
+
+    `parallelism` connections at most. `timeout_s` is the longest silence of a server before TransientError. Raises
+    InvalidSourceUrlError's subclasses for the address alone.
+    """
+    address = parse_url(url)
+    timing = timing or Timing()
+    throttle = Throttle(read_limit_bytes_per_s, timing) if read_limit_bytes_per_s else None
+    if isinstance(address, LocalUrl):
+        return PooledSource(
+            partial(LocalConnection, address.root, str(address)),
+            address=str(address),
+            parallelism=parallelism,
+            timing=timing,
+            throttle=throttle,
+            local_path=partial(local_path, address.root),
+        )
+    raise NotImplementedError
