@@ -1,0 +1,64 @@
+"""Tells the web processes of all machines that there is something new to read, when there is Redis to tell it by.
+
+A hint only: without it (no REDIS_URL, Redis down) live readers look by themselves. It is sent by a thread of its own, so
+that neither a job nor a request waits for Redis, at most once per `_PAUSE_S` and process however much happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.exceptions import RedisError
+
+GROUP = "jobs.live"
+MESSAGE_TYPE = "jobs.changed"
+_PAUSE_S = 0.025
+_logger = logging.getLogger(__name__)
+
+
+class _Sender:
+    """The sending thread of this process; made on first use, and anew after a fork."""
+
+    def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._pending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def notify(self) -> None:
+        self._pending.set()
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="jobs-wake", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.run(self._send_for_ever())
+
+    async def _send_for_ever(self) -> None:
+        layer = get_channel_layer()
+        while True:
+            await asyncio.to_thread(self._pending.wait)
+            self._pending.clear()
+            try:
+                await layer.group_send(GROUP, {"type": MESSAGE_TYPE})
+            except (RedisError, OSError) as error:
+                _logger.warning("live readers were not told: %s", error)
+            await asyncio.sleep(_PAUSE_S)
+
+
+_sender = _Sender()
+
+
+def notify() -> None:
+    """There are new log lines or job states. Call after they are committed; returns at once."""
+    if settings.REDIS_URL:
+        _sender.notify()
