@@ -129,28 +129,35 @@ else:
     # A file cache is shared by the web process and the workers of one machine, so login limits hold across them.
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache" / "django"}}
 
+CACHES["none"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+
 # --- jobs -----------------------------------------------------------------------------------------------------------
 MAM_QUEUES: dict[str, int] = {  # queue -> worker processes of `manage.py up`
     "fast": env.int("MAM_WORKERS_FAST", default=2),
     "media": env.int("MAM_WORKERS_MEDIA", default=1),
 }
 Q_CLUSTER: dict[str, Any] = {
-    # The queue message is only a hint that names a job; the Job row is the truth (FACTS, Queue 1).
-    "name": "fast",
+    # The queue message is only a hint to look into a queue; the Job row is the truth (FACTS, Queue 1).
+    "name": "fast",  # signs all messages; `manage.py worker --queue NAME` reads the queue NAME
     "orm": "default",
     "workers": 1,
-    "poll": 0.1,
+    "poll": 0.05,
     "queue_limit": 1,
     "max_attempts": 1,
     "ack_failures": True,
-    "timeout": None,
-    "retry": 2_000_000,
+    # Our messages say "no time-out" themselves: a worker goes on while there is work. A message that a killed worker held
+    # is delivered again after `retry`, which does no harm; it has to be more than `timeout`.
+    "timeout": 60,
+    "retry": 90,
+    "recycle": 500,
+    "max_rss": 1_000_000,  # kB; a process that ever needed more starts afresh after its jobs
     "scheduler": False,
     "save_limit": -1,
+    "cache": "none",  # where each cluster would write its status twice a second, for a monitor that we do not use
     "label": "Queue",
-    "ALT_CLUSTERS": {"media": {"workers": 1}},
 }
 MAM_JOB_LEASE_S = env.int("MAM_JOB_LEASE_S", default=30)
+MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and their log
 
 # Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
 MAM_INGEST_STEPS = ["streaming.tasks.enqueue_posters"]
