@@ -24,7 +24,7 @@ class ScanState(models.TextChoices):
 
 
 class Scan(models.Model):
-    """One walk over a source. A killed walk goes on where its directories say. Written by `ingest.services`."""
+    """One walk over a source. Its checkpoint is `Folder.listed_at`: a folder listed since `started_at` is done. Written by `ingest.services`."""
 
     source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="scans")
     job = models.ForeignKey("jobs.Job", models.SET_NULL, null=True, related_name="+")
@@ -55,20 +55,35 @@ class Scan(models.Model):
         return f"{self.source_id} {self.mode} {self.started_at:%F %T}"
 
 
-class ScanDirectory(models.Model):
-    """A directory the running scan still has to list (`done_at` empty) or has listed. Removed when the scan ends."""
+class ScanPlan(models.Model):
+    """What is asked of a source's next scan job, however many asked. One row a source; taken when the job starts."""
 
-    scan = models.ForeignKey(Scan, models.CASCADE, related_name="queue")
-    folder = models.ForeignKey("catalog.Folder", models.CASCADE, related_name="+")
-    done_at = models.DateTimeField(null=True)
+    source = models.OneToOneField("catalog.Source", models.CASCADE, primary_key=True, related_name="scan_plan")
+    wanted_mode = models.CharField(max_length=8, choices=ScanMode, blank=True)  # "": nothing beyond due hints
+    last_attempt_at = models.DateTimeField(null=True)  # end of the last job, whatever came of it
 
     class Meta:
-        verbose_name = _("scan directory")
-        verbose_name_plural = _("scan directories")
-        constraints: ClassVar = [models.UniqueConstraint(fields=["scan", "folder"], name="scan_folder_once")]
+        verbose_name = _("scan plan")
+        verbose_name_plural = _("scan plans")
 
     def __str__(self) -> str:
-        return f"{self.scan_id}:{self.folder_id}"
+        return f"{self.source_id} {self.wanted_mode}"
+
+
+class FolderHint(models.Model):
+    """A reason to look at one folder soon: a webhook, a change notification, a growing or just vanished file. Never the truth."""
+
+    source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="hints")
+    path = models.TextField(blank=True)  # relative to the root; the nearest known folder above it is listed
+    due_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("folder hint")
+        verbose_name_plural = _("folder hints")
+        indexes: ClassVar = [models.Index(fields=["source", "due_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.path}"
 
 
 class MissingHold(models.Model):
@@ -77,7 +92,6 @@ class MissingHold(models.Model):
     class Decision(models.TextChoices):
         OPEN = "open", _("Waiting")
         GONE = "gone", _("The files are gone")
-        KEPT = "kept", _("Keep the files")
         CAME_BACK = "came_back", _("The files came back")
 
     source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="holds")

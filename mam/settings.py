@@ -33,9 +33,9 @@ CSRF_TRUSTED_ORIGINS = env.list("MAM_TRUSTED_ORIGINS", default=[])
 SITE_NAME = env.str("MAM_SITE_NAME", default="MAM")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "mam.accounts.admin_config.AdminConfig",  # django.contrib.admin with the admin site of ours
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -167,8 +167,14 @@ MAM_FILE_PANELS = ["streaming:file_player"]
 MAM_CLOCK: dict[str, float] = {
     "mam.jobs.tasks.reap": 2,
     "mam.jobs.tasks.purge_old": 3600,
-    "ingest.tasks.enqueue_due": 2,
+    "ingest.tasks.enqueue_due": 1,
+    "ingest.tasks.purge_scans": 3600,
 }
+
+# --- scanning -------------------------------------------------------------------------------------------------------
+MAM_SETTLE_S = env.int("MAM_SETTLE_S", default=15)  # a file whose size and time stood still for so long is complete
+MAM_FULL_SCAN_HOUR = env.int("MAM_FULL_SCAN_HOUR", default=2)  # local hour of the nightly full scan
+MAM_WEBHOOK_SECRET = env.str("MAM_WEBHOOK_SECRET", default="")  # signs file events; empty: API keys only
 
 # --- accounts -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -186,9 +192,12 @@ MAM_ROLES: dict[str, list[str]] = {
         "ingest.probe_file",
         "jobs.view_job",
         "jobs.control_job",
+        "accounts.own_api_key",
     ],
     "administrator": ["catalog.manage_source", "catalog.manage_rule", "ingest.decide_hold", "accounts.manage_user", "accounts.view_audit"],
 }
+# Roles that may enter the admin; what they find there is what their permissions name.
+MAM_STAFF_ROLES = {"operator", "administrator"}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -200,8 +209,33 @@ ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "mam.accounts.adapter.MfaAdapter"  # second-factor secrets are encrypted at rest
 MFA_TOTP_ISSUER = SITE_NAME
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+
+# The left rail: address, label, icon, permission ("staff": whoever may enter the admin), keys, and the paths that belong to it.
+MAM_NAV: list[dict[str, Any]] = [
+    {
+        "url_name": "catalog:home",
+        "label": _("Library"),
+        "icon": "library",
+        "permission": "catalog.view_library",
+        "keys": "g l",
+        "paths": ["/library/", "/files/", "/watch/", "/tags/"],
+    },
+    {"url_name": "catalog:search", "label": _("Search"), "icon": "search", "permission": "catalog.view_library", "keys": "/"},
+    {
+        "url_name": "catalog:collection_list",
+        "label": _("Collections"),
+        "icon": "collection",
+        "permission": "catalog.view_library",
+        "keys": "g c",
+    },
+    {"url_name": "catalog:source_list", "label": _("Folders"), "icon": "folder", "permission": "catalog.view_library", "keys": "g f"},
+    {"url_name": "jobs:job_list", "label": _("Jobs"), "icon": "jobs", "permission": "jobs.view_job", "keys": "g j"},
+    {"url_name": "ingest:source_manage", "label": _("Sources"), "icon": "source", "permission": "catalog.manage_source", "keys": "g o"},
+    {"url_name": "admin:index", "label": _("Admin"), "icon": "admin", "permission": "staff", "keys": "g a"},
+]
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -274,13 +308,14 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # asked by a monitor on the machine itself, past the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
-    # The admin theme needs inline styles and evaluated expressions; its own, looser policy is set in mam.urls' admin site.
+    # The admin theme needs inline styles and evaluated expressions: `mam.accounts.admin_site` loosens it for its own pages.
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
@@ -299,8 +334,9 @@ CONTENT_SECURITY_POLICY = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "mam.accounts.context.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": env.str("MAM_LOG_LEVEL", default="INFO")},
     "loggers": {
         "SMB": {"level": "ERROR"},

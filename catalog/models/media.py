@@ -29,7 +29,7 @@ class MediaFile(models.Model):
     mtime_ns = models.BigIntegerField(_("modified"))  # since 1970-01-01 UTC
     ctime_ns = models.BigIntegerField(default=0)
     file_id = models.BigIntegerField(null=True)  # inode or SMB file id as signed 64 bit; None where the source has none
-    version = models.PositiveIntegerField(default=1)
+    version = models.PositiveIntegerField(default=1, db_default=1)
     presence = models.CharField(_("presence"), max_length=8, choices=Presence, default=Presence.PRESENT)
     absent_since = models.DateTimeField(null=True)  # the first listing that lacked it; cleared when seen again
     settled_since = models.DateTimeField(default=timezone.now)  # when this fingerprint was first seen
@@ -38,22 +38,22 @@ class MediaFile(models.Model):
 
     # Technical description, from probing.
     probe_state = models.CharField(_("analysis"), max_length=8, choices=ProbeState, default=ProbeState.NONE)
-    probe_reason = models.CharField(_("reason"), max_length=12, choices=ProbeReason, blank=True)
-    probe_priority = models.SmallIntegerField(default=50)  # mam.jobs JobPriority values
-    sample_hash = models.CharField(max_length=32, blank=True)  # of size, first and last 64 KiB: same bytes, most likely
-    container = models.CharField(_("container"), max_length=64, blank=True)  # FFmpeg's demuxer name, "mov,mp4,m4a,..."
+    probe_reason = models.CharField(_("reason"), max_length=12, choices=ProbeReason, blank=True, default="", db_default="")
+    probe_priority = models.SmallIntegerField(default=50, db_default=50)  # mam.jobs JobPriority values
+    sample_hash = models.CharField(max_length=32, blank=True, default="", db_default="")  # of size, first and last 64 KiB: same bytes, most likely
+    container = models.CharField(_("container"), max_length=64, blank=True, default="", db_default="")  # FFmpeg's demuxer name, "mov,mp4,m4a,..."
     duration_ticks = models.BigIntegerField(null=True)  # in duration_base_num/duration_base_den seconds
-    duration_base_num = models.IntegerField(default=1)
-    duration_base_den = models.IntegerField(default=1)
+    duration_base_num = models.IntegerField(default=1, db_default=1)
+    duration_base_den = models.IntegerField(default=1, db_default=1)
     duration_ms = models.BigIntegerField(_("duration"), null=True)  # rounded, for sorting and filters
     bit_rate_bps = models.BigIntegerField(_("bit rate"), null=True)
     recorded_at = models.DateTimeField(_("recorded"), null=True)  # creation time in the container
-    start_timecode = models.CharField(_("start timecode"), max_length=16, blank=True)  # "01:00:00;02"
-    is_drop_frame = models.BooleanField(default=False)
-    rotation = models.SmallIntegerField(default=0)  # degrees clockwise to turn the picture for viewing: 0, 90, 180, 270
-    chapters = models.JSONField(default=list)  # [{"start_ms": int, "end_ms": int, "title": str}]
-    video_codec = models.CharField(_("video codec"), max_length=32, blank=True)  # of the first video stream
-    audio_codec = models.CharField(_("audio codec"), max_length=32, blank=True)
+    start_timecode = models.CharField(_("start timecode"), max_length=16, blank=True, default="", db_default="")  # "01:00:00;02"
+    is_drop_frame = models.BooleanField(default=False, db_default=False)
+    rotation = models.SmallIntegerField(default=0, db_default=0)  # degrees clockwise to turn the picture for viewing: 0, 90, 180, 270
+    chapters = models.JSONField(default=list, db_default=[])  # [{"start_ms": int, "end_ms": int, "title": str}]
+    video_codec = models.CharField(_("video codec"), max_length=32, blank=True, default="", db_default="")  # of the first video stream
+    audio_codec = models.CharField(_("audio codec"), max_length=32, blank=True, default="", db_default="")
     width_px = models.IntegerField(_("width"), null=True)  # coded, before aspect and rotation
     height_px = models.IntegerField(_("height"), null=True)
     frame_rate_num = models.IntegerField(null=True)  # exact: 30000/1001
@@ -62,9 +62,9 @@ class MediaFile(models.Model):
     # Curated.
     content = models.ForeignKey("catalog.Content", models.SET_NULL, null=True, blank=True, related_name="files", verbose_name=_("content"))
     part_number = models.PositiveSmallIntegerField(_("part"), null=True, blank=True)
-    placement = models.CharField(max_length=8, choices=Placement, default=Placement.RULE)
-    title = models.CharField(_("title"), max_length=255, blank=True)  # "": the file name
-    description = models.TextField(_("description"), blank=True)
+    placement = models.CharField(max_length=8, choices=Placement, default=Placement.RULE, db_default=Placement.RULE)
+    title = models.CharField(_("title"), max_length=255, blank=True, default="", db_default="")  # "": the file name
+    description = models.TextField(_("description"), blank=True, default="", db_default="")
     tags = models.ManyToManyField("catalog.Tag", blank=True, related_name="files", verbose_name=_("tags"))
     players = models.ManyToManyField("catalog.Player", blank=True, related_name="files", verbose_name=_("players"))
 
@@ -78,7 +78,8 @@ class MediaFile(models.Model):
             models.Index(fields=["name_key", "size_bytes"]),
             models.Index(fields=["sample_hash", "size_bytes"], condition=~Q(sample_hash=""), name="file_same_sample"),
             models.Index(fields=["source", "probe_priority", "id"], condition=Q(probe_state="pending"), name="file_probe_queue"),
-            models.Index(fields=["source", "id"], condition=Q(presence="growing"), name="file_growing"),
+            models.Index(fields=["source", "settled_since"], condition=Q(presence="growing"), name="file_growing"),
+            models.Index(fields=["source", "absent_since"], condition=Q(absent_since__isnull=False), name="file_absent"),
             models.Index(fields=["-first_seen_at", "-id"], name="file_newest"),
             models.Index(fields=["content", "part_number", "id"]),
         ]

@@ -51,7 +51,7 @@ class Folder(models.Model):
     """One directory of a source, with roll-ups over everything below it. Written by `catalog.services.registration`.
 
     `name` and `path` are exactly as the source spells them (opening needs that); `*_key` are NFC, case-folded, for people.
-    `lineage` is the ids from the root to this folder: "/3/17/42/".
+    `lineage` is the ids of the folders above it, from the root: "/" for the root, "/3/17/" for a child of 17.
     """
 
     source = models.ForeignKey(Source, models.CASCADE, related_name="folders")
@@ -60,13 +60,14 @@ class Folder(models.Model):
     path = models.TextField(blank=True)  # relative to the source's root, "/" between names; "" is the root
     name_key = models.CharField(max_length=255)
     path_key = models.TextField(blank=True)
-    lineage = models.CharField(max_length=500, blank=True, db_index=True)
+    lineage = models.CharField(max_length=1000, default="/", db_index=True)
     depth = models.PositiveSmallIntegerField(default=0)
     file_id = models.BigIntegerField(null=True)
     mtime_ns = models.BigIntegerField(default=0)
     listed_at = models.DateTimeField(null=True)  # when its entries were last read and agreed with the catalog
     listed_mtime_ns = models.BigIntegerField(default=0)  # the directory mtime seen before that listing
-    is_missing = models.BooleanField(default=False)
+    list_error = models.CharField(max_length=64, blank=True)  # message code of why it could not be listed
+    is_missing = models.BooleanField(default=False)  # its parent's last listing lacked it
     # Roll-ups over the whole subtree; kept by deltas (catalog.services.rollups), verified against a rebuild.
     total_files = models.BigIntegerField(default=0)  # not missing
     total_bytes = models.BigIntegerField(default=0)
@@ -87,3 +88,13 @@ class Folder(models.Model):
 
     def __str__(self) -> str:
         return self.path or "/"
+
+    @property
+    def subtree_prefix(self) -> str:
+        """What the lineage of everything below this folder begins with."""
+        return f"{self.lineage}{self.pk}/"
+
+    @property
+    def ancestor_ids(self) -> list[int]:
+        """Ids of the folders above, from the root down."""
+        return [int(part) for part in self.lineage.split("/") if part]

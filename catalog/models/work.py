@@ -37,6 +37,7 @@ class Series(models.Model):
     year = models.PositiveSmallIntegerField(_("year"), null=True, blank=True)
     description = models.TextField(_("description"), blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)
+    total_contents = models.PositiveIntegerField(_("contents"), default=0, db_default=0)  # roll-up, kept by catalog.services
     is_curated = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -1,0 +1,95 @@
+"""What the catalog holds of files, as narrow tuples for comparing with listings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState
+from catalog.models import MediaFile
+from catalog.services.rollups import HERE, Totals, totals_of_file
+from catalog.text import split_extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from mam.lib.sources import Entry
+
+PROBED_KINDS = (FileKind.VIDEO, FileKind.AUDIO)
+
+
+@dataclass(slots=True)
+class KnownFile:
+    """The part of a MediaFile row that a listing is compared with."""
+
+    pk: int
+    folder_id: int
+    name: str
+    kind: str
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    file_id: int | None
+    version: int
+    presence: str
+    absent_since: datetime | None
+    settled_since: datetime
+    probe_state: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Some listing lacked it since it was last seen."""
+        return self.absent_since is not None or self.presence not in HERE
+
+    def totals(self) -> Totals:
+        """What the row adds to its folder."""
+        return totals_of_file(kind=self.kind, size_bytes=self.size_bytes, presence=self.presence, probe_state=self.probe_state)
+
+    def is_same(self, entry: Entry) -> bool:
+        """The fingerprint (FACTS, SMB 8) is the one of `entry`. What was never known (ctime 0, no file id) says nothing."""
+        return (
+            self.size_bytes == entry.size_bytes
+            and self.mtime_ns == entry.mtime_ns
+            and (self.ctime_ns == entry.ctime_ns or not self.ctime_ns)
+            and (self.file_id == entry.file_id or self.file_id is None)
+        )
+
+
+KNOWN_COLUMNS = list(KnownFile.__dataclass_fields__)
+
+
+def load_known(folder_ids: Iterable[int]) -> dict[int, dict[str, KnownFile]]:
+    """Files directly in the folders: folder id -> name -> file."""
+    known: defaultdict[int, dict[str, KnownFile]] = defaultdict(dict)
+    for ids in chunked(folder_ids):
+        for row in MediaFile.objects.filter(folder_id__in=ids).values_list(*KNOWN_COLUMNS).iterator(chunk_size=10_000):
+            file = KnownFile(*row)
+            known[file.folder_id][file.name] = file
+    return known
+
+
+def chunked(values: Iterable[int] | Iterable[str] | Iterable[int | None], size: int = 500) -> Iterator[list[int | str | None]]:
+    """Lists of at most `size` values, for IN conditions."""
+    remaining = iter(values)
+    while part := list(islice(remaining, size)):
+        yield part
+
+
+def kind_of(extension: str) -> str:
+    """FileKind by extension (lower case, no dot)."""
+    return KIND_BY_EXTENSION.get(extension, FileKind.OTHER)
+
+
+def extension_of(name: str) -> str:
+    """Extension as the catalog stores it."""
+    return split_extension(name)[1]
+
+
+def first_probe_state(kind: str) -> str:
+    """Where a file begins that was never probed, or whose bytes changed."""
+    return ProbeState.PENDING if kind in PROBED_KINDS else ProbeState.NONE
+
+

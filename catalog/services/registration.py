@@ -1,0 +1,330 @@
+"""Listings become rows: the writer of files' places and fingerprints.
+
+A listing is the entries of one directory, read whole. A batch of listings is compared with what the catalog holds of those folders
+and written in one transaction, totals included; `Folder.listed_at` is set with it and so is the checkpoint of a scan. Nothing is
+deleted or called missing here: what a listing lacks is only marked (`absent_since`); `catalog.services.absence` decides later.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from catalog.choices import Presence, ProbeState
+from catalog.models import Folder, MediaFile
+from catalog.services import moves
+from catalog.services.known import KnownFile, chunked, extension_of, first_probe_state, kind_of, load_known
+from catalog.services.rollups import HERE, Deltas, totals_of_file
+from catalog.text import name_key, path_key
+from mam.lib.bulk import database_time, insert_rows, update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from catalog.models import Source
+    from mam.lib.sources import Entry
+
+INSERT_COLUMNS = [
+    "source_id",
+    "first_seen_at",
+    "folder_id",
+    "name",
+    "name_key",
+    "extension",
+    "kind",
+    "size_bytes",
+    "mtime_ns",
+    "ctime_ns",
+    "file_id",
+    "presence",
+    "settled_since",
+    "probe_state",
+    "probe_priority",
+]
+UPDATE_COLUMNS = [*INSERT_COLUMNS[2:], "version", "absent_since"]
+NEW_FILE_PRIORITY = 20  # probed before the old archive, after what a person asked for (JobPriority.HIGH)
+OLD_FILE_PRIORITY = 60
+_NEW_FILE_AGE_S = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All entries of one folder, as read at `listed_at`. `mtime_ns`: the directory's own, seen before its entries were read."""
+
+    folder_id: int
+    entries: Sequence[Entry]
+    mtime_ns: int
+    listed_at: datetime
+
+
+@dataclass(slots=True)
+class Registered:
+    """What a batch of listings changed, in numbers, and what the walk and the next look need."""
+
+    files: int = 0
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    absent: int = 0
+    restored: int = 0
+    subfolders: list[Folder] = field(default_factory=list)  # present children of the listed folders
+    growing_folder_ids: set[int] = field(default_factory=set)
+    absent_folder_ids: set[int] = field(default_factory=set)
+    arrived_ids: list[int] = field(default_factory=list)  # files that are new at their place
+
+
+def ensure_root(*, source: Source) -> Folder:
+    """The source's root folder, made if it is not there yet."""
+    root, _made = Folder.objects.get_or_create(source=source, parent=None, defaults={"name": "", "name_key": ""})
+    return root
+
+
+def register_listings(
+    *, source: Source, listings: Sequence[Listing], settle: timedelta, gone: moves.Gone = moves.NOTHING_GONE
+) -> Registered:
+    """Write one batch of listings, in one transaction.
+
+    Args:
+        listings: at most one per folder, of folders that exist (a parent is registered in an earlier batch than its children).
+        settle: a file whose size and mtime did not stand still for this long is `growing`.
+        gone: rows that `catalog.services.moves.suspects` named and a look did not find, so that their new place is a move.
+    """
+    with transaction.atomic():
+        return _Batch(source, listings, settle, gone).run()
+
+
+class _Batch:
+    """One call of `register_listings`: reads what is known, compares, writes."""
+
+    def __init__(self, source: Source, listings: Sequence[Listing], settle: timedelta, gone: moves.Gone) -> None:
+        self.source = source
+        self.listings = listings
+        self.settle = settle
+        self.gone = gone
+        self.result = Registered()
+        self.deltas = Deltas()
+        self.fresh: list[tuple[Folder, Entry, datetime]] = []
+        self.absent: list[tuple[KnownFile, datetime]] = []
+        self.inserts: list[tuple[Any, ...]] = []
+        self.updates: list[tuple[Any, ...]] = []
+        self.moving: list[int] = []
+        self.listed_folders = {one.folder_id: {entry.name for entry in one.entries if entry.is_dir} for one in listings}
+        self.absent_folders: list[tuple[Folder, datetime]] = []
+        self.moved_folder_ids: set[int] = set()
+
+    def run(self) -> Registered:
+        folder_ids = [listing.folder_id for listing in self.listings]
+        folders = Folder.objects.select_for_update().order_by("pk").in_bulk(folder_ids)
+        files = load_known(folder_ids)
+        children = _load_children(folder_ids)
+        for listing in self.listings:
+            folder = folders.get(listing.folder_id)
+            if folder is not None:  # else removed meanwhile: its source was deleted
+                self._compare_folders(folder, listing, children[folder.pk])
+                self._compare_files(folder, listing, files.get(folder.pk, {}))
+        for child, at in self.absent_folders:
+            if child.pk not in self.moved_folder_ids:
+                self._folder_absent(child, at)
+        self._place_fresh()
+        self._mark_absent()
+        self._write(folders)
+        return self.result
+
+    # --- directories ------------------------------------------------------------------------------------------------
+    def _compare_folders(self, folder: Folder, listing: Listing, known: dict[str, Folder]) -> None:
+        new: list[Folder] = []
+        for entry in listing.entries:
+            if not entry.is_dir:
+                continue
+            child = known.get(entry.name) or self._moved_folder(folder, entry)
+            if child is None:
+                new.append(_new_folder(self.source, folder, entry))
+            else:
+                _refresh_folder(child, entry)
+                self.result.subfolders.append(child)
+        self.result.subfolders.extend(Folder.objects.bulk_create(new))
+        listed = self.listed_folders[folder.pk]
+        self.absent_folders.extend((child, listing.listed_at) for name, child in known.items() if name not in listed)
+
+    def _moved_folder(self, parent: Folder, entry: Entry) -> Folder | None:
+        folder = moves.move_folder(
+            source=self.source, parent=parent, entry=entry, listed=self.listed_folders, gone=self.gone, deltas=self.deltas
+        )
+        if folder is not None:
+            self.result.moved += folder.total_files
+            self.moved_folder_ids.add(folder.pk)
+        return folder
+
+    def _folder_absent(self, folder: Folder, at: datetime) -> None:
+        """The parent's listing lacks it, and so all that is below. `listed_at` moves along: this was a look at them too."""
+        inside = moves.subtree(folder)
+        Folder.objects.filter(inside).update(listed_at=at)
+        Folder.objects.filter(pk=folder.pk).update(is_missing=True)
+        files = MediaFile.objects.filter(folder__in=Folder.objects.filter(inside), absent_since=None, presence__in=HERE)
+        count = files.update(absent_since=at)
+        self.result.absent += count
+        if count and folder.parent_id is not None:
+            self.result.absent_folder_ids.add(folder.parent_id)
+
+    # --- files ------------------------------------------------------------------------------------------------------
+    def _compare_files(self, folder: Folder, listing: Listing, known: dict[str, KnownFile]) -> None:
+        names = set()
+        for entry in listing.entries:
+            if entry.is_dir:
+                continue
+            names.add(entry.name)
+            file = known.get(entry.name)
+            if file is None:
+                self.fresh.append((folder, entry, listing.listed_at))
+            else:
+                self._seen_again(file, entry, listing.listed_at)
+        self.result.files += len(names)
+        self.absent.extend((file, listing.listed_at) for name, file in known.items() if name not in names)
+        folder.listed_at = listing.listed_at
+        folder.listed_mtime_ns = listing.mtime_ns
+        folder.list_error = ""
+
+    def _seen_again(self, file: KnownFile, entry: Entry, at: datetime) -> None:
+        is_same = file.is_same(entry)
+        settled_since = file.settled_since if is_same else at
+        is_settled = is_same and file.presence == Presence.PRESENT
+        presence = Presence.PRESENT if is_settled else self._presence(entry, settled_since, at)
+        if presence == Presence.GROWING:
+            self.result.growing_folder_ids.add(file.folder_id)
+        is_known_exactly = is_same and file.ctime_ns == entry.ctime_ns and file.file_id == entry.file_id
+        if is_known_exactly and not file.is_gone and presence == file.presence:
+            return
+        self.result.changed += not is_same
+        self.result.restored += file.is_gone
+        probe_state = file.probe_state if is_same else first_probe_state(file.kind)
+        self._update(file, file.folder_id, entry, presence, settled_since, file.version + (not is_same), probe_state)
+
+    def _presence(self, entry: Entry, settled_since: datetime, at: datetime) -> str:
+        """Still when its mtime lies back long enough, or (clocks differ) when we saw the same fingerprint for long enough."""
+        age_s = at.timestamp() - entry.mtime_ns / 1e9
+        is_still = age_s > self.settle.total_seconds() or at - settled_since >= self.settle
+        return Presence.PRESENT if is_still else Presence.GROWING
+
+    def _place_fresh(self) -> None:
+        """Names not known at their place: files that moved here, or new ones."""
+        entries = [entry for _folder, entry, _at in self.fresh]
+        arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone)
+        for index, (folder, entry, at) in enumerate(self.fresh):
+            file = arrivals.get(index)
+            if file is None:
+                self._insert(folder, entry, at)
+            else:
+                self.result.moved += 1
+                self.moving.append(file.pk)
+                presence = self._presence(entry, file.settled_since, at)
+                self._update(file, folder.pk, entry, presence, file.settled_since, file.version, file.probe_state)
+        moved = {file.pk for file in arrivals.values()}
+        self.absent = [(file, at) for file, at in self.absent if file.pk not in moved]
+
+    def _insert(self, folder: Folder, entry: Entry, at: datetime) -> None:
+        presence = self._presence(entry, at, at)
+        if presence == Presence.GROWING:
+            self.result.growing_folder_ids.add(folder.pk)
+        self.result.added += 1
+        is_recent = at.timestamp() - entry.mtime_ns / 1e9 < _NEW_FILE_AGE_S
+        priority = NEW_FILE_PRIORITY if is_recent else OLD_FILE_PRIORITY
+        row = self._row(folder.pk, entry, presence, at, None, priority)
+        self.inserts.append((self.source.pk, database_time(at), *row))
+
+    def _update(
+        self, file: KnownFile, folder_id: int, entry: Entry, presence: str, settled_since: datetime, version: int, probe_state: str
+    ) -> None:
+        self.deltas.change(file.folder_id, file.totals(), None)
+        priority = OLD_FILE_PRIORITY if version == file.version else NEW_FILE_PRIORITY
+        row = self._row(folder_id, entry, presence, settled_since, probe_state, priority)
+        self.updates.append((*row, version, None, file.pk))
+
+    def _row(
+        self, folder_id: int, entry: Entry, presence: str, settled_since: datetime, probe_state: str | None, priority: int
+    ) -> tuple[Any, ...]:
+        """Values of `INSERT_COLUMNS[2:]`; notes what the row adds to its folder. A renamed file may become media by its new name."""
+        extension = extension_of(entry.name)
+        kind = kind_of(extension)
+        if probe_state in (None, ProbeState.NONE):
+            probe_state = first_probe_state(kind)
+        after = totals_of_file(kind=kind, size_bytes=entry.size_bytes, presence=presence, probe_state=str(probe_state))
+        self.deltas.change(folder_id, None, after)
+        return (
+            folder_id,
+            entry.name,
+            name_key(entry.name),
+            extension,
+            kind,
+            entry.size_bytes,
+            entry.mtime_ns,
+            entry.ctime_ns,
+            entry.file_id,
+            presence,
+            database_time(settled_since),
+            probe_state,
+            priority,
+        )
+
+    def _mark_absent(self) -> None:
+        newly = [(file, at) for file, at in self.absent if not file.is_gone]
+        self.result.absent += len(newly)
+        self.result.absent_folder_ids.update(file.folder_id for file, _at in newly)
+        update_rows(MediaFile, ["absent_since"], ((database_time(at), file.pk) for file, at in newly))
+
+    def _write(self, folders: dict[int, Folder]) -> None:
+        # A rename may give a file the name that another one leaves in this batch: park the movers, (folder, name) stays unique.
+        update_rows(MediaFile, ["name"], ((f".moving-{pk}", pk) for pk in self.moving))
+        update_rows(MediaFile, UPDATE_COLUMNS, self.updates)
+        insert_rows(MediaFile, INSERT_COLUMNS, self.inserts)
+        columns = ["listed_at", "listed_mtime_ns", "list_error"]
+        rows = ((database_time(f.listed_at), f.listed_mtime_ns, f.list_error, pk) for pk, f in folders.items() if f.listed_at)
+        update_rows(Folder, columns, rows)
+        self.deltas.apply()
+        self._note_arrivals()
+
+    def _note_arrivals(self) -> None:
+        arrived = self.result.arrived_ids
+        arrived.extend(self.moving)
+        if self.inserts:
+            since = min(listing.listed_at for listing in self.listings)
+            for ids in chunked({folder.pk for folder, _entry, _at in self.fresh}):
+                arrived.extend(MediaFile.objects.filter(folder_id__in=ids, first_seen_at__gte=since).values_list("pk", flat=True))
+        for folder in Folder.objects.filter(pk__in=self.moved_folder_ids):
+            inside = Folder.objects.filter(moves.subtree(folder))
+            arrived.extend(MediaFile.objects.filter(folder__in=inside).values_list("pk", flat=True))
+
+
+def _load_children(folder_ids: Sequence[int]) -> defaultdict[int, dict[str, Folder]]:
+    children: defaultdict[int, dict[str, Folder]] = defaultdict(dict)
+    for ids in chunked(folder_ids):
+        for child in Folder.objects.filter(parent_id__in=ids):
+            children[child.parent_id or 0][child.name] = child
+    return children
+
+
+def _new_folder(source: Source, parent: Folder, entry: Entry) -> Folder:
+    path = f"{parent.path}/{entry.name}" if parent.path else entry.name
+    return Folder(
+        source=source,
+        parent=parent,
+        name=entry.name,
+        path=path,
+        name_key=name_key(entry.name),
+        path_key=path_key(path),
+        lineage=parent.subtree_prefix,
+        depth=parent.depth + 1,
+        file_id=entry.file_id,
+        mtime_ns=entry.mtime_ns,
+    )
+
+
+def _refresh_folder(folder: Folder, entry: Entry) -> None:
+    if folder.is_missing or (folder.mtime_ns, folder.file_id) != (entry.mtime_ns, entry.file_id):
+        if folder.is_missing:
+            folder.is_missing, folder.listed_at = False, None
+        folder.mtime_ns, folder.file_id = entry.mtime_ns, entry.file_id
+        folder.save(update_fields=["mtime_ns", "file_id", "is_missing", "listed_at"])

@@ -1,0 +1,148 @@
+"""Folder totals over whole subtrees, kept by deltas in the transaction that changes the files.
+
+The rebuild is the definition; `verify` compares with it and repairs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+
+from catalog.choices import FileKind, Presence, ProbeState
+from catalog.models import Folder, MediaFile
+from mam.lib.bulk import add_to_rows, update_rows
+
+if TYPE_CHECKING:
+    from catalog.models import Source
+
+HERE = (Presence.PRESENT, Presence.GROWING)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a folder counts. The field names are those of `Folder.total_*`."""
+
+    files: int = 0
+    bytes: int = 0
+    videos: int = 0
+    growing: int = 0
+    missing: int = 0
+    pending: int = 0
+    failed: int = 0
+
+    def add(self, other: Totals, sign: int = 1) -> None:
+        """Add `other` (or subtract it, with sign -1) in place."""
+        self.files += sign * other.files
+        self.bytes += sign * other.bytes
+        self.videos += sign * other.videos
+        self.growing += sign * other.growing
+        self.missing += sign * other.missing
+        self.pending += sign * other.pending
+        self.failed += sign * other.failed
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+
+COLUMNS = [f"total_{field.name}" for field in fields(Totals)]
+
+
+def totals_of_file(*, kind: str, size_bytes: int, presence: str, probe_state: str) -> Totals:
+    """What one file adds to its folder."""
+    if presence not in HERE:
+        return Totals(missing=1)
+    return Totals(
+        files=1,
+        bytes=size_bytes,
+        videos=kind == FileKind.VIDEO,
+        growing=presence == Presence.GROWING,
+        pending=probe_state == ProbeState.PENDING,
+        failed=probe_state == ProbeState.FAILED,
+    )
+
+
+def totals_of_folder(folder: Folder) -> Totals:
+    """The stored totals of a folder."""
+    return Totals(*(getattr(folder, column) for column in COLUMNS))
+
+
+class Deltas(defaultdict[int, Totals]):
+    """Changes of totals by the folder that holds the files; `apply` adds them to it and all folders above."""
+
+    def __init__(self) -> None:
+        super().__init__(Totals)
+
+    def change(self, folder_id: int, before: Totals | None, after: Totals | None) -> None:
+        """Note that one file of `folder_id` went from `before` to `after` (None: not in the catalog)."""
+        if before is not None:
+            self[folder_id].add(before, -1)
+        if after is not None:
+            self[folder_id].add(after)
+
+    def apply(self) -> None:
+        """Write the changes; call inside the transaction that changed the files. Locks folder rows in order of id."""
+        apply_deltas(self)
+
+
+def apply_deltas(deltas: Mapping[int, Totals]) -> None:
+    """Add each folder's change to it and to every folder above it."""
+    changed = {folder_id: delta for folder_id, delta in deltas.items() if delta}
+    if not changed:
+        return
+    spread: defaultdict[int, Totals] = defaultdict(Totals)
+    for folder in Folder.objects.filter(pk__in=changed).only("pk", "lineage"):
+        for above in (*folder.ancestor_ids, folder.pk):
+            spread[above].add(changed[folder.pk])
+    add_to_rows(Folder, COLUMNS, ((*astuple(delta), folder_id) for folder_id, delta in sorted(spread.items()) if delta))
+
+
+def own_totals(source: Source) -> dict[int, Totals]:
+    """Totals of the files directly in each folder of `source`, counted from the files."""
+    here = Q(presence__in=HERE)
+    rows = (
+        MediaFile.objects.filter(source=source)
+        .values_list("folder_id")
+        .annotate(
+            Count("pk", filter=here),
+            Sum("size_bytes", filter=here, default=0),
+            Count("pk", filter=here & Q(kind=FileKind.VIDEO)),
+            Count("pk", filter=Q(presence=Presence.GROWING)),
+            Count("pk", filter=~here),
+            Count("pk", filter=here & Q(probe_state=ProbeState.PENDING)),
+            Count("pk", filter=here & Q(probe_state=ProbeState.FAILED)),
+        )
+    )
+    return {folder_id: Totals(*counts) for folder_id, *counts in rows.iterator()}
+
+
+@transaction.atomic
+def verify(*, source: Source) -> list[int]:
+    """Compare the stored totals of a source with a rebuild, repair what differs, and return the ids of those folders.
+
+    The root folder is locked meanwhile, so no delta of this source is lost.
+    """
+    list(Folder.objects.select_for_update().filter(source=source, parent=None))
+    expected: defaultdict[int, Totals] = defaultdict(Totals)
+    own = own_totals(source)
+    stored: dict[int, Totals] = {}
+    for folder in Folder.objects.filter(source=source).only("pk", "lineage", *COLUMNS).iterator():
+        stored[folder.pk] = totals_of_folder(folder)
+        if folder.pk in own:
+            for above in (*folder.ancestor_ids, folder.pk):
+                expected[above].add(own[folder.pk])
+    wrong = sorted(pk for pk, totals in stored.items() if astuple(totals) != astuple(expected[pk]))
+    update_rows(Folder, COLUMNS, ((*astuple(expected[pk]), pk) for pk in wrong))
+    return wrong
+
+
+def sum_totals(parts: Iterable[Totals]) -> Totals:
+    """One sum of many."""
+    result = Totals()
+    for part in parts:
+        result.add(part)
+    return result

@@ -1,0 +1,65 @@
+"""`manage.py add_source NAME URL`: register a share or a folder, test it, and ask for its first scan."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.services import sources
+from ingest.models import ScanMode
+from ingest.services import scans
+from mam.lib.errors import MamError
+
+
+class Command(BaseCommand):
+    help = "Add a source: smb://host[:port]/share/path, or file:///path for NFS, CIFS and local disks."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("url")
+        parser.add_argument("--username", default="")
+        parser.add_argument("--domain", default="")
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input; else it is asked for")
+        parser.add_argument("--require-encryption", action="store_true", help="SMB3 with encryption, or nothing")
+        parser.add_argument("--no-test", action="store_true", help="add it even if it cannot be reached now")
+        parser.add_argument("--no-scan", action="store_true", help="do not ask for the first scan")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        password = self._password(options)
+        try:
+            source = sources.create_source(
+                name=options["name"],
+                url=options["url"],
+                username=options["username"],
+                password=password,
+                domain=options["domain"],
+                require_encryption=options["require_encryption"],
+                user=None,
+            )
+        except MamError as error:
+            raise CommandError(str(error)) from error
+        if not options["no_test"]:
+            self._test_or_undo(source)
+        self.stdout.write(f"Added {source.name} ({source.url}).")
+        if not options["no_scan"]:
+            job = scans.request_scan(source=source, mode=ScanMode.FULL, user=None)
+            self.stdout.write(f"Its first scan is job {job.pk}; `manage.py scan {source.name!r}` shows it, or runs it if no worker does.")
+
+    def _password(self, options: dict[str, Any]) -> str:
+        if options["password_stdin"]:
+            return sys.stdin.readline().rstrip("\n")
+        if options["username"] and sys.stdin.isatty():
+            return getpass.getpass()
+        return ""
+
+    def _test_or_undo(self, source: sources.Source) -> None:
+        try:
+            health = sources.test_connection(source=source, user=None)
+        except MamError as error:
+            sources.delete_source(source=source, user=None, confirm_name=source.name)
+            raise CommandError(f"{error} Nothing was added.") from error
+        self.stdout.write(f"{health.server}: {health.dialect}, {health.latency_ms:.1f} ms")

@@ -1,0 +1,275 @@
+"""The walk over a source: lists directories in parallel, registers them in batches, and goes on after any interruption.
+
+The checkpoint is `Folder.listed_at`, written in the transaction that registers the folder's entries: a folder listed since the scan
+began is done. A walk killed anywhere therefore goes on with the folders that are not, and ends with the same catalog.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from catalog.choices import Presence
+from catalog.models import Folder, MediaFile
+from catalog.services import moves, placement
+from catalog.services.known import chunked
+from catalog.services.registration import Listing, Registered, register_listings
+from catalog.text import fold
+from ingest.errors import RootEmptyError, RootReplacedError
+from ingest.models import Scan, ScanMode
+from mam.jobs.models import LogLevel
+from mam.lib.sources import AccessDeniedError, Entry, NotFoundError, SourceFileSystem, SuspectListingError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from catalog.models import Source
+    from mam.jobs.context import JobContext
+
+BATCH_ENTRIES = 5_000
+VERIFY_PERIOD_S = 24 * 3600  # an unchanged directory is listed anyway once in so long
+MTIME_DOUBT = timedelta(seconds=2)  # a directory that changed so shortly before it was listed may have changed again unseen
+CHANGED_LATELY = timedelta(hours=24)  # files in it may still be rewritten in place, which no directory mtime tells
+FAILURES_IN_A_ROW = 4  # then the source is gone, not a directory
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A folder to list: its directory mtime as its parent's listing (or a stat) gave it."""
+
+    folder_id: int
+    path: str
+    mtime_ns: int
+
+
+class Scanner:
+    """One run of one scan, possibly the continuation of a killed one. Writes through `catalog.services` and to its Scan row."""
+
+    def __init__(self, *, scan: Scan, source: Source, fs: SourceFileSystem, root: Folder, ctx: JobContext) -> None:
+        self.scan = scan
+        self.source = source
+        self.fs = fs
+        self.root = root
+        self.ctx = ctx
+        self.settle = timedelta(seconds=settings.MAM_SETTLE_S)
+        self.frontier: deque[Target] = deque()
+        self.retry: list[Target] = []
+        self.growing_folder_ids: set[int] = set()
+        self.absent_folder_ids: set[int] = set()
+        self.known_total = root.total_files or None
+        self.failures_in_a_row = 0
+        self.verify_left = self._verify_budget()
+
+    # --- the root ---------------------------------------------------------------------------------------------------
+    def check_root(self) -> None:
+        """Make sure that what answers is the source. Raises RootEmptyError, RootReplacedError or a SourceError; changes no file row."""
+        health = self.fs.health()
+        names = {entry.name for entry in self.fs.list_directory("")}
+        known = set(Folder.objects.filter(parent=self.root, is_missing=False).values_list("name", flat=True))
+        known.update(MediaFile.objects.filter(folder=self.root, presence=Presence.PRESENT).values_list("name", flat=True)[:1000])
+        if not names and self.root.total_files:
+            raise RootEmptyError(source=self.source.name, files=self.root.total_files)
+        is_other = self.source.root_identity not in ("", health.root_identity)
+        if is_other and known and 2 * len(known & names) < len(known):
+            raise RootReplacedError(source=self.source.name)
+        if self.source.root_identity != health.root_identity:
+            self.source.root_identity = health.root_identity
+            type(self.source).objects.filter(pk=self.source.pk).update(root_identity=health.root_identity)
+        self.root.mtime_ns = self.fs.stat("").mtime_ns
+
+    # --- the walk ---------------------------------------------------------------------------------------------------
+    def walk(self, targets: Iterable[Target] | None = None) -> None:
+        """List `targets` and everything wanted below them (default: what is left of the whole source), and register it.
+
+        Raises SourceError when the source cannot be reached; what was registered until then stays registered.
+        """
+        self.frontier.extend(self._initial_targets() if targets is None else targets)
+        with ThreadPoolExecutor(self.source.parallelism, thread_name_prefix="list") as pool:
+            self._drain(pool)
+            self.frontier.extend(self.retry)
+            self._drain(pool, is_last_try=True)
+
+    def _drain(self, pool: ThreadPoolExecutor, *, is_last_try: bool = False) -> None:
+        running: dict[Future[Listing], Target] = {}
+        try:
+            while self.frontier or running:
+                self.ctx.check()
+                while self.frontier and len(running) < 2 * self.source.parallelism:
+                    target = self.frontier.pop()
+                    running[pool.submit(self._list, target)] = target
+                self._register(self._collect(running, is_last_try=is_last_try))
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _list(self, target: Target) -> Listing:
+        listed_at = timezone.now()
+        entries = self.fs.list_directory(target.path)
+        return Listing(target.folder_id, self._wanted_entries(target.path, entries), target.mtime_ns, listed_at)
+
+    def _wanted_entries(self, path: str, entries: list[Entry]) -> list[Entry]:
+        include, exclude = self.source.include_globs, self.source.exclude_globs
+        return [entry for entry in entries if is_wanted(path, entry, include, exclude)]
+
+    def _collect(self, running: dict[Future[Listing], Target], *, is_last_try: bool) -> list[Listing]:
+        """Listings that are ready: at least one future is waited for, and a batch does not grow beyond BATCH_ENTRIES by much."""
+        ready: list[Listing] = []
+        entries = 0
+        done, _waiting = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+        for future in done:
+            target = running.pop(future)
+            try:
+                listing = future.result()
+            except (AccessDeniedError, NotFoundError, TransientError, SuspectListingError) as error:
+                self._not_listed(target, error, is_last_try=is_last_try)
+                continue
+            self.failures_in_a_row = 0
+            ready.append(listing)
+            entries += len(listing.entries)
+            if entries >= BATCH_ENTRIES:
+                break
+        return ready
+
+    def _not_listed(self, target: Target, error: AccessDeniedError | NotFoundError | TransientError | SuspectListingError, *, is_last_try: bool) -> None:
+        """One directory failed. Its files stay as they are; the walk goes on unless the source itself seems to be gone."""
+        if isinstance(error, NotFoundError):
+            if target.folder_id == self.root.pk:
+                raise error
+            self.absent_folder_ids.add(Folder.objects.values_list("parent_id", flat=True).get(pk=target.folder_id) or self.root.pk)
+            return
+        if isinstance(error, TransientError | SuspectListingError):
+            self.failures_in_a_row += 1
+            if self.failures_in_a_row >= FAILURES_IN_A_ROW or target.folder_id == self.root.pk:
+                raise error
+            if not is_last_try:
+                self.retry.append(target)
+                return
+        Folder.objects.filter(pk=target.folder_id).update(list_error=error.code)
+        self.scan.unreadable_directories += 1
+        self.ctx.log("scan_directory_unreadable", LogLevel.WARNING, path=target.path, reason=error.code)
+
+    def _register(self, listings: Sequence[Listing]) -> None:
+        if not listings:
+            return
+        gone = self._look_for(moves.suspects(source=self.source, listings=listings)) if self.known_total else moves.NOTHING_GONE
+        with self.ctx.publish():
+            result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone)
+            placement.place_files(file_ids=result.arrived_ids)
+            self._count(len(listings), result)
+        self.frontier.extend(self._wanted_folders(result.subfolders))
+        self.ctx.progress(self.scan.files, self._expected(), unit="files", note=self._where(listings[-1].folder_id))
+
+    def _look_for(self, suspects: list[moves.Suspect]) -> moves.Gone:
+        """Which of the suspects are not at their place any more. One listing answers for many of one folder."""
+        by_folder: dict[str, list[moves.Suspect]] = {}
+        for suspect in suspects:
+            by_folder.setdefault(suspect.path.rpartition("/")[0], []).append(suspect)
+        files: set[int] = set()
+        folders: set[int] = set()
+        for folder, group in by_folder.items():
+            there = self._ids_in(folder)
+            for suspect in group:
+                if there.get(suspect.path.rpartition("/")[2]) != suspect.file_id:
+                    (folders if suspect.is_dir else files).add(suspect.pk)
+        return moves.Gone(frozenset(files), frozenset(folders))
+
+    def _ids_in(self, folder: str) -> dict[str, int | None]:
+        try:
+            return {entry.name: entry.file_id for entry in self.fs.list_directory(folder)}
+        except NotFoundError:
+            return {}
+
+    # --- what to list -----------------------------------------------------------------------------------------------
+    def _initial_targets(self) -> list[Target]:
+        """The root, or for a scan that goes on: folders not listed yet below folders that are."""
+        if self.root.listed_at is None or self.root.listed_at < self.scan.started_at:
+            return [Target(self.root.pk, "", self.root.mtime_ns)]
+        is_left = Q(listed_at=None) | Q(listed_at__lt=self.scan.started_at)
+        left = Folder.objects.filter(is_left, source=self.source, is_missing=False, parent__listed_at__gte=self.scan.started_at)
+        return self._wanted_folders(list(left))
+
+    def _wanted_folders(self, folders: Sequence[Folder]) -> list[Target]:
+        if self.scan.mode == ScanMode.FOLDERS:
+            wanted = [folder for folder in folders if folder.listed_at is None]
+        elif self.scan.mode == ScanMode.GATED:
+            wanted = self._changed_folders(folders)
+            self.scan.skipped_directories += len(folders) - len(wanted)
+        else:
+            wanted = list(folders)
+        return [Target(folder.pk, folder.path, folder.mtime_ns) for folder in wanted]
+
+    def _changed_folders(self, folders: Sequence[Folder]) -> list[Folder]:
+        """Folders whose directory mtime does not prove that they are as they were, and a rolling part of the others."""
+        gated = [folder for folder in folders if is_unchanged(folder, timezone.now())]
+        if not gated:
+            return list(folders)
+        ids = [folder.pk for folder in gated]
+        open_ids: set[int] = set()  # inner folders (their children's mtimes are in their listing), and unfinished business
+        for part in chunked(ids):
+            open_ids.update(Folder.objects.filter(parent_id__in=part, is_missing=False).values_list("parent_id", flat=True).distinct())
+            unsettled = Q(presence=Presence.GROWING) | Q(absent_since__isnull=False, presence=Presence.PRESENT)
+            open_ids.update(MediaFile.objects.filter(unsettled, folder_id__in=part).values_list("folder_id", flat=True).distinct())
+        skipped = {pk for pk in ids if pk not in open_ids}
+        for folder in sorted((one for one in gated if one.pk in skipped), key=lambda one: one.listed_at or one.source.created_at):
+            if self.verify_left <= 0:
+                break
+            self.verify_left -= 1
+            skipped.discard(folder.pk)
+        return [folder for folder in folders if folder.pk not in skipped]
+
+    def _verify_budget(self) -> int:
+        """How many unchanged directories this scan lists anyway, so that all of them are within VERIFY_PERIOD_S."""
+        if self.scan.mode != ScanMode.GATED:
+            return 0
+        total = Folder.objects.filter(source=self.source).count()
+        return max(4, round(total * self.source.poll_interval_s / VERIFY_PERIOD_S))
+
+    # --- telling ----------------------------------------------------------------------------------------------------
+    def _count(self, directories: int, result: Registered) -> None:
+        scan = self.scan
+        scan.directories += directories
+        scan.files += result.files
+        scan.added += result.added
+        scan.changed += result.changed
+        scan.moved += result.moved
+        scan.absent += result.absent
+        scan.restored += result.restored
+        scan.save()
+        self.growing_folder_ids |= result.growing_folder_ids
+        self.absent_folder_ids |= result.absent_folder_ids
+
+    def _expected(self) -> int | None:
+        """About how many files there will be, from the last scan; None where nobody can know."""
+        return max(self.known_total, self.scan.files) if self.known_total and self.scan.mode == ScanMode.FULL else None
+
+    def _where(self, folder_id: int) -> str:
+        return Folder.objects.values_list("path", flat=True).get(pk=folder_id)[-255:]
+
+
+def is_unchanged(folder: Folder, now: datetime) -> bool:
+    """The directory's mtime is the one of its last listing, and old enough to be believed (FACTS, SMB 8)."""
+    if folder.listed_at is None or folder.list_error or folder.mtime_ns != folder.listed_mtime_ns:
+        return False
+    changed_at_s = folder.mtime_ns / 1e9
+    return changed_at_s < (folder.listed_at - MTIME_DOUBT).timestamp() and changed_at_s < (now - CHANGED_LATELY).timestamp()
+
+
+def is_wanted(folder: str, entry: Entry, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """A source's include and exclude globs, on the NFC, case-folded path; a pattern without "/" is tried on the name alone.
+
+    Folders are only excluded: an include pattern speaks of files.
+    """
+    name = fold(entry.name)
+    path = fold(f"{folder}/{entry.name}" if folder else entry.name)
+    if any(fnmatchcase(path if "/" in pattern else name, fold(pattern)) for pattern in exclude):
+        return False
+    return entry.is_dir or not include or any(fnmatchcase(path if "/" in pattern else name, fold(pattern)) for pattern in include)

@@ -1,0 +1,43 @@
+"""Jobs and clock functions of ingest: thin, idempotent, ids in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+import ingest.messages  # noqa: F401  (registers the texts of the log lines below)
+from catalog.models import Source
+from catalog.services import sources as catalog_sources
+from ingest.services import probing, scans
+from mam.jobs.registry import job
+
+if TYPE_CHECKING:
+    from mam.jobs.context import JobContext
+
+_KEEP_DULL_SCANS = timedelta(days=1)
+
+
+@job(kind=scans.SCAN_KIND, queue="fast", max_attempts=3)
+def run_scan(ctx: JobContext) -> dict[str, Any] | None:
+    """Scan one source (params: source_id)."""
+    source = Source.objects.filter(pk=ctx.params["source_id"], is_enabled=True).first()
+    return scans.run_scan(source=source, ctx=ctx) if source else None
+
+
+@job(kind=scans.PROBE_KIND, queue="fast", max_attempts=3)
+def run_probe(ctx: JobContext) -> dict[str, Any] | None:
+    """Analyse what waits on one source (params: source_id)."""
+    source = Source.objects.filter(pk=ctx.params["source_id"], is_enabled=True).first()
+    return probing.run_pending(source=source, fs=catalog_sources.open_file_system(source), ctx=ctx) if source else None
+
+
+def enqueue_due() -> None:
+    """Clock: request the scans that are due."""
+    scans.enqueue_due(timezone.now())
+
+
+def purge_scans() -> None:
+    """Clock: forget old scans that changed nothing."""
+    scans.purge_scans(older_than=timezone.now() - _KEEP_DULL_SCANS)
