@@ -49,6 +49,7 @@ class RangedReader(Protocol):
     Raises ChangedError when the file is then another one.
     """
 
+    entry: Entry  # as it was when opened
     size_bytes: int
 
     def read_at(self, offset: int, length: int) -> bytes:
