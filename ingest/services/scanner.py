@@ -163,8 +163,8 @@ class Scanner:
         gone = self._look_for(moves.suspects(source=self.source, listings=listings)) if self.known_total else moves.NOTHING_GONE
         with self.ctx.publish():
             result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone)
-            placement.place_files(file_ids=result.arrived_ids)
             self._count(len(listings), result)
+        placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
         self.frontier.extend(self._wanted_folders(result.subfolders))
         self.ctx.progress(self.scan.files, self._expected(), unit="files", note=self._where(listings[-1].folder_id))
 

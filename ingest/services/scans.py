@@ -10,9 +10,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.choices import Presence, ProbeState, SourceState
+from catalog.choices import Placement, Presence, ProbeState, SourceState
 from catalog.models import Folder, MediaFile, Source
-from catalog.services import absence
+from catalog.services import absence, placement
 from catalog.services import sources as catalog_sources
 from catalog.services.registration import ensure_root
 from ingest.errors import RootEmptyError, RootReplacedError, SourceDisabledError
@@ -187,6 +187,7 @@ def _failed(scan: Scan, error: SourceError | RootEmptyError | RootReplacedError,
 
 def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
     source = scan.source
+    _place_forgotten(source)
     with ctx.publish():
         scan.moved += absence.rejoin_moved(source=source, since=scan.started_at)
         confirmed = absence.confirm(source=source, since=scan.started_at)
@@ -206,6 +207,12 @@ def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
     request_probe_of_pending(source=source)
     ctx.progress(scan.files, scan.files, unit="files")
     return _numbers(scan)
+
+
+def _place_forgotten(source: Source) -> None:
+    """Files that a killed scan registered and did not get to place."""
+    unplaced = MediaFile.objects.filter(source=source, content=None, placement=Placement.RULE, kind__in=placement.PLACED_KINDS)
+    placement.place_files(file_ids=list(unplaced.exclude(presence=Presence.MISSING).values_list("pk", flat=True)))
 
 
 def _numbers(scan: Scan) -> dict[str, int]:

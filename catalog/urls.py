@@ -1,0 +1,23 @@
+"""Pages of the library."""
+
+from django.urls import path
+
+from catalog import views
+
+app_name = "catalog"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("library/<int:catalog_id>/", views.catalog_detail, name="catalog_detail"),
+    path("library/series/<int:series_id>/", views.series_detail, name="series_detail"),
+    path("library/contents/<int:content_id>/", views.content_detail, name="content_detail"),
+    path("folders/", views.source_list, name="source_list"),
+    path("folders/<int:folder_id>/", views.folder_detail, name="folder_detail"),
+    path("files/<int:file_id>/", views.file_detail, name="file_detail"),
+    path("files/<int:file_id>/tags/", views.file_tags, name="file_tags"),
+    path("search/", views.search, name="search"),
+    path("collections/", views.collection_list, name="collection_list"),
+    path("collections/<int:collection_id>/", views.collection_detail, name="collection_detail"),
+    path("tags/<int:tag_id>/", views.tag_detail, name="tag_detail"),
+    path("players/<int:player_id>/", views.player_detail, name="player_detail"),
+]

@@ -1,0 +1,199 @@
+"""Pages of the library: parse, call a selector or a service, render. An htmx request gets the list's fragment of the same page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog import selectors, text
+from catalog.selectors.works import total_duration_ms
+from catalog.services import tags as tag_services
+from mam.lib.errors import MamError
+from mam.lib.keyset import keyset_page
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+    from catalog.models import MediaFile
+
+PAGE_SIZE = 60
+FOLDER_ORDERS = {
+    "name": ("name_key", "id"),
+    "-name": ("-name_key", "-id"),
+    "newest": ("-mtime_ns", "-id"),
+    "oldest": ("mtime_ns", "id"),
+    "largest": ("-size_bytes", "-id"),
+    "longest": ("-duration_ms", "-id"),
+}
+SEARCH_ORDERS = {
+    "newest": selectors.NEWEST_FIRST,
+    "name": selectors.FILE_ORDER,
+    "largest": ("-size_bytes", "-id"),
+    "longest": ("-duration_ms", "-id"),
+}
+
+
+def _page_context(request: HttpRequest, files: QuerySet[Any], orders: dict[str, tuple[str, ...]], default: str) -> dict[str, Any]:
+    """The page of a list: items and cursors, in the order that `?sort=` names."""
+    sort = request.GET.get("sort", default)
+    sort = sort if sort in orders else default
+    page = keyset_page(files, orders[sort], request.GET.get("cursor"), PAGE_SIZE)
+    return {"page": page, "sort": sort, "sorts": list(orders)}
+
+
+def _render(request: HttpRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+    is_fragment = bool(getattr(request, "htmx", False)) and not request.htmx.boosted and request.htmx.target == "results"
+    return render(request, fragment if is_fragment else template, context)
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Catalogs with posters, what was found last, and how much there is."""
+    context = {
+        "catalogs": selectors.list_catalog_cards(user=request.user),
+        "recent": selectors.list_recent_files(user=request.user, limit=12),
+        "totals": selectors.library_totals(user=request.user),
+        "sources": selectors.list_sources(user=request.user),
+    }
+    return render(request, "catalog/home.html", context)
+
+
+@require_safe
+def catalog_detail(request: HttpRequest, catalog_id: int) -> HttpResponse:
+    """The series of a catalog."""
+    catalog = selectors.get_catalog(user=request.user, catalog_id=catalog_id)
+    series = selectors.list_series_cards(user=request.user, catalog=catalog)
+    return render(request, "catalog/catalog_detail.html", {"catalog": catalog, "series": series})
+
+
+@require_safe
+def series_detail(request: HttpRequest, series_id: int) -> HttpResponse:
+    """The contents of a series."""
+    series = selectors.get_series(user=request.user, series_id=series_id)
+    contents = selectors.list_contents(user=request.user, series=series)
+    page = keyset_page(contents, selectors.works.CONTENT_ORDER, request.GET.get("cursor"), PAGE_SIZE)
+    context = {"series": series, "cards": selectors.content_cards(page.items), "page": page}
+    return _render(request, "catalog/series_detail.html", "catalog/_content_grid.html", context)
+
+
+@require_safe
+def content_detail(request: HttpRequest, content_id: int) -> HttpResponse:
+    """One work: its parts in order, its players."""
+    content = selectors.get_content(user=request.user, content_id=content_id)
+    parts = selectors.list_parts(user=request.user, content=content)
+    return render(
+        request, "catalog/content_detail.html", {"content": content, "parts": parts, "duration_ms": total_duration_ms(content)}
+    )
+
+
+@require_safe
+def source_list(request: HttpRequest) -> HttpResponse:
+    """The sources and how they are."""
+    return render(request, "catalog/source_list.html", {"cards": selectors.list_sources(user=request.user)})
+
+
+@require_safe
+def folder_detail(request: HttpRequest, folder_id: int) -> HttpResponse:
+    """One folder: folders in it, files in it, its totals."""
+    folder = selectors.get_folder(user=request.user, folder_id=folder_id)
+    files = selectors.list_folder_files(user=request.user, folder=folder)
+    context = {
+        "folder": folder,
+        "ancestors": selectors.folder_ancestors(folder),
+        "subfolders": selectors.list_subfolders(user=request.user, folder=folder),
+        **_page_context(request, files, FOLDER_ORDERS, "name"),
+    }
+    return _render(request, "catalog/folder_detail.html", "catalog/_folder_files.html", context)
+
+
+@require_safe
+def file_detail(request: HttpRequest, file_id: int) -> HttpResponse:
+    """One file: panels of higher apps (player), technical description, where it lies, duplicates, tags, collections."""
+    file = selectors.get_file(user=request.user, file_id=file_id)
+    context = {
+        "file": file,
+        "ancestors": [*selectors.folder_ancestors(file.folder), file.folder],
+        "panels": [reverse(name, args=[file.pk]) for name in settings.MAM_FILE_PANELS],
+        "duplicates": selectors.list_duplicates(user=request.user, file=file),
+        "streams": list(file.streams.all()),
+        "may_curate": request.user.has_perm("catalog.curate"),
+    }
+    return render(request, "catalog/file_detail.html", context)
+
+
+@require_POST
+@permission_required("catalog.curate", raise_exception=True)
+def file_tags(request: HttpRequest, file_id: int) -> HttpResponse:
+    """Add (`add`=name) or remove (`remove`=tag id) a tag; back to the file, or the tag list's fragment for htmx."""
+    file = selectors.get_file(user=request.user, file_id=file_id)
+    try:
+        if request.POST.get("add", "").strip():
+            tag_services.add_tag_names(file_ids=[file.pk], names=[request.POST["add"]], user=request.user)
+        elif request.POST.get("remove", "").isdigit():
+            tag_services.remove_tag(file_ids=[file.pk], tag_id=int(request.POST["remove"]), user=request.user)
+    except MamError as error:
+        messages.error(request, gettext(error.template) % error.params)
+    if not getattr(request, "htmx", False):
+        return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
+    file = selectors.get_file(user=request.user, file_id=file_id)
+    return render(request, "catalog/_file_tags.html", {"file": file, "may_curate": True})
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Files by words in name, title, tag and path."""
+    query = request.GET.get("q", "").strip()
+    files: QuerySet[MediaFile] = selectors.search_files(user=request.user, query=query)
+    context: dict[str, Any] = {"query": query, "words": text.words(query)}
+    context |= _page_context(request, files, SEARCH_ORDERS, "newest")
+    context["count"] = selectors.count_capped(files) if query else 0
+    context["count_cap"] = selectors.COUNT_CAP
+    return _render(request, "catalog/search.html", "catalog/_file_grid.html", context)
+
+
+@require_safe
+def collection_list(request: HttpRequest) -> HttpResponse:
+    """All collections as a tree."""
+    return render(request, "catalog/collection_list.html", {"nodes": selectors.list_collection_tree(user=request.user)})
+
+
+@require_safe
+def collection_detail(request: HttpRequest, collection_id: int) -> HttpResponse:
+    """One collection: its files in order, the collections inside it."""
+    collection = selectors.get_collection(user=request.user, collection_id=collection_id)
+    items = selectors.list_collection_items(user=request.user, collection=collection)
+    context = {
+        "collection": collection,
+        "ancestors": selectors.collection_ancestors(collection),
+        "children": selectors.list_collection_tree(user=request.user, parent=collection),
+        "page": keyset_page(items, ("position", "id"), request.GET.get("cursor"), PAGE_SIZE),
+    }
+    return _render(request, "catalog/collection_detail.html", "catalog/_collection_items.html", context)
+
+
+@require_safe
+def tag_detail(request: HttpRequest, tag_id: int) -> HttpResponse:
+    """The files with a tag."""
+    tag = selectors.get_tag(user=request.user, tag_id=tag_id)
+    files = selectors.list_tagged_files(user=request.user, tag=tag)
+    context = {"tag": tag, **_page_context(request, files, SEARCH_ORDERS, "newest")}
+    return _render(request, "catalog/tag_detail.html", "catalog/_file_grid.html", context)
+
+
+@require_safe
+def player_detail(request: HttpRequest, player_id: int) -> HttpResponse:
+    """The contents a player is named in."""
+    player = selectors.get_player(user=request.user, player_id=player_id)
+    contents = selectors.list_player_contents(user=request.user, player=player)
+    page = keyset_page(contents, ("title", "id"), request.GET.get("cursor"), PAGE_SIZE)
+    context = {"player": player, "cards": selectors.content_cards(page.items), "page": page}
+    return _render(request, "catalog/player_detail.html", "catalog/_content_grid.html", context)
