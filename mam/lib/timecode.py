@@ -1,0 +1,36 @@
+"""Timecode labels of frame numbers. A label is for people; a position is always an integer frame and an exact rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+
+def label(frame: int, rate: Fraction, *, is_drop_frame: bool = False) -> str:
+    """SMPTE label of `frame` (0 is 00:00:00:00), `HH:MM:SS:FF`, with `;` where frames are dropped (SMPTE ST 12-1).
+
+    `rate` is exact (30000/1001). Drop-frame exists for 29.97 and 59.94 only; for other rates the flag is ignored, and it
+    is never inferred from the rate. Raises ValueError for a negative frame or a rate that is not positive.
+    """
+    if frame < 0 or rate <= 0:
+        raise ValueError("a timecode needs a frame >= 0 and a rate > 0")
+    nominal = max(round(rate), 1)
+    drops = is_drop_frame and rate.denominator == 1001 and nominal in (30, 60)
+    number = _skip_dropped_labels(frame, nominal) if drops else frame
+    seconds, frames = divmod(number, nominal)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    separator = ";" if drops else ":"
+    return separator.join((f"{hour:02}", f"{minute:02}", f"{second:02}", f"{frames:0{max(2, len(str(nominal - 1)))}}"))
+
+
+def _skip_dropped_labels(frame: int, nominal: int) -> int:
+    """Number of the label that `frame` carries: two labels (four at 60) are skipped each minute but every tenth."""
+    dropped = nominal // 15
+    per_minute = 60 * nominal - dropped
+    per_ten_minutes = 600 * nominal - 9 * dropped
+    tens, rest = divmod(frame, per_ten_minutes)
+    minutes = (rest - dropped) // per_minute if rest >= dropped else 0
+    return frame + 9 * dropped * tens + dropped * minutes
