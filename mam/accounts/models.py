@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.contrib.auth.models import AnonymousUser
 
 
 class UserManager(BaseUserManager["User"]):
@@ -46,6 +53,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # The key a program came in with, set by `authentication` for this request; None for a person.
+    api_key: ApiKey | None = None
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -57,6 +67,18 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def has_perm(self, perm: str, obj: models.Model | AnonymousUser | None = None) -> bool:
+        """Whether the user may do `perm`; by API key only within the key's scopes, also for a superuser."""
+        if self.api_key is not None and perm not in self.api_key.scopes:
+            return False
+        return super().has_perm(perm, obj)
+
+    @property
+    def role(self) -> str:
+        """The highest role of `settings.MAM_ROLES` the user has; "" for none."""
+        names = {group.name for group in self.groups.all()}
+        return next((role for role in reversed(settings.MAM_ROLES) if role in names), "")
 
 
 class ApiKey(models.Model):
@@ -75,9 +97,14 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        permissions: ClassVar = [("own_api_key", "May make API keys for oneself")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    def is_usable(self, now: datetime) -> bool:
+        """Whether the key opens anything at `now`: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class AuditEntry(models.Model):
@@ -91,8 +118,8 @@ class AuditEntry(models.Model):
     object_type = models.CharField(_("object type"), max_length=64)  # model label, "catalog.mediafile"
     object_id = models.CharField(_("object"), max_length=36)
     object_label = models.CharField(_("name"), max_length=255, blank=True)
-    before = models.JSONField(_("before"), default=dict)
-    after = models.JSONField(_("after"), default=dict)
+    before = models.JSONField(_("before"), default=dict, encoder=DjangoJSONEncoder)
+    after = models.JSONField(_("after"), default=dict, encoder=DjangoJSONEncoder)
 
     class Meta:
         verbose_name = _("audit entry")
