@@ -163,6 +163,8 @@ MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and t
 MAM_INGEST_STEPS = ["streaming.tasks.enqueue_posters"]
 # URL names of htmx fragments that higher apps add to the file page: path takes the file's id.
 MAM_FILE_PANELS = ["streaming:file_player"]
+# What `manage.py up` calls after each start; each function decides by itself whether there is anything to do.
+MAM_FIRST_START = ["ingest.demo.make_demo_source"]
 # What `manage.py clock` calls: dotted path of a function without arguments -> seconds between calls.
 MAM_CLOCK: dict[str, float] = {
     "mam.jobs.tasks.reap": 2,

@@ -12,7 +12,6 @@ import ctypes
 import logging
 import os
 import signal
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 
 from mam.jobs import activity, hints, runner
+from mam.jobs.stopping import StopFlag
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,7 +39,7 @@ class Worker:
     def __init__(self, queue: str, processes: int) -> None:
         self.queue = queue
         self.processes = processes
-        self._stopping = threading.Event()
+        self._stopping = StopFlag()
         self._cluster: Cluster | None = None
 
     def stop(self, *_signal: int | FrameType | None) -> None:
