@@ -12,6 +12,8 @@ from mam.lib.sources.base import Entry, Health, RangedReader, SourceFileSystem, 
 from mam.lib.sources.facade import PooledSource
 from mam.lib.sources.local import LocalConnection, local_path
 from mam.lib.sources.pool import Timing
+from mam.lib.sources.smb import SmbConnector
+from mam.lib.sources.smb_pysmb import Login
 from mam.lib.sources.throttle import Throttle
 from mam.lib.sources.url import LocalUrl, SmbUrl, parse_url
 
@@ -49,4 +51,9 @@ def open_source(
             throttle=throttle,
             local_path=partial(local_path, address.root),
         )
-    raise NotImplementedError
+    user_domain, _, user = username.rpartition("\\")  # people type DOMAIN\\user
+    login = Login(address.host, address.port, user, password, domain or user_domain, timeout_s)
+    connector = SmbConnector(address, login, require_encryption=require_encryption)
+    return PooledSource(
+        connector.connect, address=str(address), parallelism=parallelism, timing=timing, throttle=throttle, watcher=connector.watch
+    )

@@ -202,10 +202,11 @@ class _Reader:
         self._throttle = throttle
         self._parts = parts
         self._target = target
-        self._entry: Entry | None = None
+        self._first: Entry | None = None
         self._file = _OpenFile(pool, self._open)
         self._attempt(lambda: self._file.use(lambda connection, handle: None))
-        self.size_bytes = cast("Entry", self._entry).size_bytes
+        self.entry = cast("Entry", self._first)
+        self.size_bytes = self.entry.size_bytes
 
     def read_at(self, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0:
@@ -232,9 +233,10 @@ class _Reader:
 
     def _open(self, connection: Connection) -> tuple[Any, Entry]:
         handle, entry = connection.open_file(self._parts)
-        if self._entry is not None and not _is_continuation(self._entry, entry):
+        if self._first is None:
+            self._first = entry
+        if not _is_continuation(self._first, entry):
             raise ChangedError(target=self._target)
-        self._entry = entry
         return handle, entry
 
     def _read(self, offset: int, length: int) -> bytes:

@@ -1,0 +1,69 @@
+"""Connecting to a share: which library logs in is found out at the first connection and kept.
+
+pysmb first (half the work per message, because nothing is signed or sealed unless the server demands it); smbprotocol when
+encryption is required, or when the server wants what pysmb cannot do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mam.lib.sources import smb_pysmb, smb_smbprotocol
+from mam.lib.sources.errors import AccessDeniedError, from_ntstatus
+from mam.lib.sources.smb2 import messages, watch
+from mam.lib.sources.smb2.connection import SmbConnection
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from mam.lib.sources.smb2.channel import Channel
+    from mam.lib.sources.url import SmbUrl
+
+
+class SmbConnector:
+    """Makes connections to one share; called by one thread at a time."""
+
+    def __init__(self, url: SmbUrl, login: smb_pysmb.Login, *, require_encryption: bool) -> None:
+        self._url = url
+        self._login = login
+        self._require_encryption = require_encryption
+        self._open: Callable[[], Channel] | None = self._open_with_smbprotocol if require_encryption else None
+
+    def connect(self) -> SmbConnection:
+        """A connection to the share. Raises SourceError's subclasses; AuthFailedError after one attempt."""
+        channel = self._open() if self._open else self._choose()
+        return SmbConnection(channel, base=self._url.path, address=str(self._url), server=self._login.target)
+
+    def watch(self, on_change: Callable[[str], None], stop: threading.Event) -> bool:
+        """Report changes over a connection of its own."""
+        connection = self.connect()
+        try:
+            return watch.watch(connection, on_change, stop)
+        finally:
+            connection.close()
+
+    def _choose(self) -> Channel:
+        try:
+            channel = self._open_with_pysmb()
+            self._open = self._open_with_pysmb
+        except (smb_pysmb.LoginUnsupportedError, AccessDeniedError):
+            # The password was right, or never asked for. Shares that demand encryption say "access denied" without it.
+            channel = self._open_with_smbprotocol()
+            self._open = self._open_with_smbprotocol
+        return channel
+
+    def _open_with_pysmb(self) -> Channel:
+        channel = smb_pysmb.log_in(self._login)
+        try:
+            reply = channel.call(messages.tree_connect(self._login.host, self._url.share))
+            if reply.status != messages.STATUS_SUCCESS:
+                raise from_ntstatus(reply.status, str(self._url))
+        except BaseException:
+            channel.close()
+            raise
+        channel.session.tree_id = reply.tree_id
+        return channel
+
+    def _open_with_smbprotocol(self) -> Channel:
+        return smb_smbprotocol.log_in_to_share(self._login, self._url.share, require_encryption=self._require_encryption)
