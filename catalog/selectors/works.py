@@ -106,7 +106,7 @@ def content_cards(contents: Iterable[Content]) -> list[ContentCard]:
         .values_list("content_id", "id", "kind", "presence", "probe_state", "size_bytes", "duration_ms", "extension")
     )
     for content_id, file_id, kind, presence, probe_state, size_bytes, duration_ms, extension in files:
-        card = cards[content_id]  # type: ignore[index]  # filtered by content
+        card = cards[content_id]
         if presence in {Presence.MISSING, Presence.HELD}:
             card.missing_files += 1
             continue
@@ -153,5 +153,5 @@ def _series_posters(series_ids: Iterable[int]) -> dict[int, int]:
     first: dict[int, int] = {}
     files = pictured.filter(content__in=faces.values()).order_by("content", "part_number", "id").values_list("content_id", "id")
     for content_id, file_id in files:
-        first.setdefault(content_id, file_id)  # type: ignore[arg-type]  # filtered by content
+        first.setdefault(content_id, file_id)
     return {series_id: first[content_id] for series_id, content_id in faces.items() if content_id in first}

@@ -1,0 +1,197 @@
+"""How a path says what work a file belongs to. Pure: no database, no IO, no Django.
+
+A path here is relative to its source's root, NFC, "/" between names, with the file's own name at its end. The rules of curators are tried
+in order, the first that matches wins; the built-in rule takes what is left, and every path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import re2
+
+from catalog import text
+from catalog.errors import RuleGroupMissingError, RuleGroupUnknownError, RulePatternError, RulePatternTooLongError
+
+CATALOG_MAX = SERIES_MAX = 120
+TITLE_MAX = GROUP_MAX = 255
+PATTERN_MAX = 2000
+GROUPS = ("catalog", "series", "title", "year", "part")
+OTHERS_KEY = "others"  # of the series that takes what lies directly in a catalog
+
+_YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)(?!\d|[-._]\d)")  # a date ("2024-05-01", "20240501") is no year
+_BORDER = r"[\s_.\-()\[\]]"
+# "Part2", "pt2", "part_2", "CD 2" between borders; the Hangul forms may follow a word without one: "파트2", "2부", "제2부".
+_PART = re.compile(
+    rf"(?:(?:^|(?<={_BORDER}))[(\[]?(?:part|pt|cd|disc|disk)[\s_.\-]?(?P<latin>\d{{1,3}})"
+    rf"|[(\[]?파트[\s_.\-]?(?P<korean>\d{{1,3}})"
+    rf"|[(\[]?(?<!\d)(?:제\s?)?(?P<counted>\d{{1,3}})부)"
+    rf"[)\]]?(?=$|{_BORDER})",
+    re.IGNORECASE,
+)
+_EDGES = " -–—_.,"
+_LANGUAGE_SUFFIX = re.compile(r"[._\-][a-z]{2,3}(?:[_\-][a-z]{2,4})?(?:[._\-](?:forced|sdh|cc))?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file belongs. Files of one catalog, series and `group` are parts or versions of one content."""
+
+    catalog: str
+    series: str | None  # None: the catalog's own series for everything else
+    title: str
+    group: str
+    year: int | None = None
+    part: int | None = None
+
+    @property
+    def catalog_key(self) -> str:
+        """Of `Catalog.key`."""
+        return text.bounded_key(self.catalog, CATALOG_MAX)
+
+    @property
+    def series_key(self) -> str:
+        """Of `Series.key`."""
+        return OTHERS_KEY if self.series is None else text.bounded_key(self.series, SERIES_MAX)
+
+    @property
+    def content_key(self) -> str:
+        """Of `Content.key`."""
+        return text.bounded_key(self.group, GROUP_MAX)
+
+
+def place_by_default(path: str, *, source_name: str) -> Place:
+    """The built-in rule. Never fails: a file in the root of its source belongs to a catalog named after the source.
+
+    The first folder is the catalog, the first folder below it with a year in its name the series, else the second folder, else
+    the catalog's own. The file name gives title and part; equal titles in different folders stay different contents.
+    """
+    *folders, name = text.nfc(path).split("/")
+    folders = [text.tidy(folder) or folder for folder in folders]
+    catalog, below = (folders[0], folders[1:]) if folders else (text.tidy(source_name) or source_name, [])
+    dated = (index for index, folder in enumerate(below) if _YEAR.search(folder))
+    at = next(dated, 0)
+    series = below[at] if below else None
+    inner = below[:at] + below[at + 1 :]
+    stem = text.split_extension(name)[0]
+    title, part = split_part(stem)
+    if not title:  # "Day 1/Part2.mp4": the folder names the work
+        title, part = (clean(inner[-1]), part) if inner else (clean(stem), None)
+    title = title or name
+    return Place(catalog=catalog, series=series, title=title, group="/".join([*inner, title]), year=_year(series), part=part)
+
+
+def split_part(stem: str) -> tuple[str, int | None]:
+    """(title, part number): "ME_Day1_Part2" -> ("ME Day1", 2). The title may be "" when there is nothing else. Other suffixes stay."""
+    found = None
+    for found in _PART.finditer(stem):  # noqa: B007  (the last one counts)
+        pass
+    if found is None:
+        return clean(stem), None
+    number = found["latin"] or found["korean"] or found["counted"]
+    return clean(f"{stem[: found.start()]} {stem[found.end() :]}"), int(number)
+
+
+def clean(stem: str) -> str:
+    """A title out of a file name: "_" and "." are spaces, runs of space are one, nothing hangs over at the ends."""
+    spaced = text.tidy(stem.replace("_", " ").replace(".", " ").replace("( )", " "))
+    return re.sub(r"\s-(?:\s-)+(?=\s|$)", " -", spaced).strip(_EDGES) or spaced.strip()
+
+
+def sidecar_stems(name: str) -> list[str]:
+    """Keys of the stems a subtitle file may share with its video, the likeliest first: "a.ko.srt" -> ["a.ko", "a"]."""
+    stem = text.split_extension(name)[0]
+    return list(dict.fromkeys([text.fold(stem), text.fold(_LANGUAGE_SUFFIX.sub("", stem))]))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A curator's rule, ready for use. Made by `compile_rule`."""
+
+    name: str
+    expression: Any  # a compiled RE2 expression: linear time, whatever the pattern and the path
+    source_id: int | None = None
+    catalog_name: str = ""
+    series_name: str = ""
+
+    def place(self, path: str) -> Place | None:
+        """Where the rule puts `path`; None when it does not match, or leaves catalog, series or title empty."""
+        stem = _without_extension(text.nfc(path))
+        match = self.expression.search(stem)
+        if match is None:
+            return None
+        found = {name: value or "" for name, value in match.groupdict().items()}
+        catalog = self.catalog_name or text.tidy(found.get("catalog", ""))
+        series = self.series_name or text.tidy(found.get("series", ""))
+        words = found["title"].replace("/", " - ")
+        title, part = (clean(words), _number(found["part"])) if "part" in found else split_part(words)
+        if not (catalog and series and title):
+            return None
+        return Place(catalog=catalog, series=series, title=title, group=title, year=_year(found.get("year") or series), part=part)
+
+
+def compile_rule(*, name: str, pattern: str, source_id: int | None = None, catalog_name: str = "", series_name: str = "") -> Rule:
+    """A rule ready for use. Raises a PathRuleError that says what is wrong with the pattern."""
+    if len(pattern) > PATTERN_MAX:
+        raise RulePatternTooLongError(max_length=PATTERN_MAX)
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        expression = re2.compile(pattern, options)
+    except re2.error as error:
+        raise RulePatternError(detail=_said(error)) from error
+    groups = set(expression.groupindex)
+    for unknown in sorted(groups - set(GROUPS)):
+        raise RuleGroupUnknownError(group=unknown, known=", ".join(GROUPS))
+    for group, stands_for in (("title", ""), ("catalog", catalog_name), ("series", series_name)):
+        if group not in groups and not stands_for:
+            raise RuleGroupMissingError(group=group)
+    return Rule(
+        name=name, expression=expression, source_id=source_id, catalog_name=text.tidy(catalog_name), series_name=text.tidy(series_name)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules in their order, with the built-in one behind them."""
+
+    rules: Sequence[Rule] = field(default_factory=tuple)
+
+    def place(self, path: str, *, source_id: int, source_name: str) -> Place:
+        """Where a file belongs: by the first rule for its source that matches, else by the built-in rule."""
+        return self.explain(path, source_id=source_id, source_name=source_name)[1]
+
+    def explain(self, path: str, *, source_id: int, source_name: str) -> tuple[Rule | None, Place]:
+        """As `place`, with the rule that decided; None is the built-in one."""
+        for rule in self.rules:
+            if rule.source_id in {None, source_id} and (place := rule.place(path)) is not None:
+                return rule, place
+        return None, place_by_default(path, source_name=source_name)
+
+
+def preview(rule: Rule, paths: Iterable[str]) -> list[tuple[str, Place | None]]:
+    """Each path with where `rule` would put it (None: it does not match), for the person who writes the rule."""
+    return [(path, rule.place(path)) for path in paths]
+
+
+def _without_extension(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{text.split_extension(name)[0]}"
+
+
+def _year(words: str | None) -> int | None:
+    found = _YEAR.search(words or "")
+    return int(found[1]) if found else None
+
+
+def _number(digits: str) -> int | None:
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 4 else None
+
+
+def _said(error: Exception) -> str:
+    """RE2's own words; its Python wrapper gives bytes."""
+    words = error.args[0] if error.args else ""
+    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)

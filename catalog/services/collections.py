@@ -1,0 +1,175 @@
+"""Collections: nested, ordered lists of files. Positions run from 0 without holes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from django.db import transaction
+from django.db.models import Max
+
+from catalog.errors import CollectionCycleError, OrderMismatchError
+from catalog.models import Collection, CollectionItem, MediaFile
+from catalog.services.common import CURATE, audit, change, check_access, chunks, clean_name, lock, name_is_free
+from mam.lib.bulk import update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Collection as Many
+    from collections.abc import Sequence
+
+    from mam.accounts.models import User
+
+NAME_MAX = 200
+
+
+class CollectionChanges(TypedDict, total=False):
+    """What a curator may change of a collection beside its place."""
+
+    name: str
+    description: str
+
+
+@transaction.atomic
+def create_collection(
+    *, name: str, user: User | None, description: str = "", parent: Collection | None = None, file_ids: Sequence[int] = ()
+) -> Collection:
+    """A collection at the end of `parent` (None: of the top), holding files in the given order. NameTakenError."""
+    check_access(user, CURATE)
+    name = clean_name(name, NAME_MAX)
+    _lock_tree()
+    row = Collection(parent=lock(parent) if parent else None, name=name, description=description, position=_end_of(parent), created_by=user)
+    with name_is_free(name):
+        row.save()
+    audit(user, "collection.create", row, {}, {"name": name, "parent": row.parent_id})
+    if file_ids:
+        add_files(collection=row, file_ids=file_ids, user=user)
+    return row
+
+
+@transaction.atomic
+def update_collection(*, collection: Collection, user: User | None, **changes: Unpack[CollectionChanges]) -> Collection:
+    """Rename or describe a collection. NameTakenError within its parent."""
+    check_access(user, CURATE)
+    row = lock(collection)
+    if "name" in changes:
+        changes["name"] = clean_name(changes["name"], NAME_MAX)
+    before, after = change(row, changes)
+    if after:
+        with name_is_free(row.name):
+            row.save()
+        audit(user, "collection.update", row, before, after)
+    return row
+
+
+@transaction.atomic
+def nest_collection(*, collection: Collection, parent: Collection | None, user: User | None) -> Collection:
+    """Move a collection to the end of another one, or of the top. CollectionCycleError, NameTakenError."""
+    check_access(user, CURATE)
+    parents = _lock_tree()
+    row = lock(collection)
+    target = lock(parent) if parent else None
+    above = target.pk if target else None
+    while above is not None:
+        if above == row.pk:
+            raise CollectionCycleError
+        above = parents[above]
+    if row.parent_id != (target.pk if target else None):
+        before, after = change(row, {"parent_id": target.pk if target else None, "position": _end_of(target)})
+        with name_is_free(row.name):
+            row.save()
+        audit(user, "collection.nest", row, before, after)
+    return row
+
+
+@transaction.atomic
+def order_collections(*, parent: Collection | None, collection_ids: Sequence[int], user: User | None) -> None:
+    """Set the order of the collections directly in `parent`; all of them are named. OrderMismatchError."""
+    check_access(user, CURATE)
+    _lock_tree()
+    rows = Collection.objects.filter(parent=parent)
+    _write_order(Collection, list(rows.order_by("position", "name", "id").values_list("pk", flat=True)), collection_ids)
+    if parent is not None:
+        audit(user, "collection.order", parent, {}, {"collections": list(collection_ids)})
+
+
+@transaction.atomic
+def delete_collection(*, collection: Collection, user: User | None) -> None:
+    """Delete a collection and the collections inside it; the files themselves stay."""
+    check_access(user, CURATE)
+    parents = _lock_tree()
+    row = lock(collection)
+    inside = sum(1 for pk in parents if row.pk in _above(pk, parents))
+    audit(user, "collection.delete", row, {"name": row.name, "items": row.items.count(), "collections_inside": inside}, {})
+    row.delete()
+
+
+@transaction.atomic
+def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | None) -> int:
+    """Put files at the end of a collection, in the given order; return how many are new. Files that are gone are passed over."""
+    check_access(user, CURATE)
+    row = lock(collection)
+    has = set(row.items.values_list("file_id", flat=True))
+    wanted = [pk for pk in dict.fromkeys(file_ids) if pk not in has]
+    there = {pk for chunk in chunks(wanted) for pk in MediaFile.objects.filter(pk__in=chunk).values_list("pk", flat=True)}
+    new = [pk for pk in wanted if pk in there]
+    last = row.items.aggregate(last=Max("position"))["last"]
+    start = 0 if last is None else last + 1
+    CollectionItem.objects.bulk_create(
+        [CollectionItem(collection=row, file_id=pk, position=position) for position, pk in enumerate(new, start)], batch_size=200
+    )
+    if new:
+        audit(user, "collection.add", row, {}, {"files": new})
+    return len(new)
+
+
+@transaction.atomic
+def remove_files(*, collection: Collection, file_ids: Many[int], user: User | None) -> int:
+    """Take files out of a collection; return how many were in it."""
+    check_access(user, CURATE)
+    row = lock(collection)
+    gone = set(file_ids)
+    items = list(row.items.order_by("position", "id").values_list("pk", "file_id"))
+    removed = [(item_id, file_id) for item_id, file_id in items if file_id in gone]
+    for chunk in chunks(item_id for item_id, _file_id in removed):
+        CollectionItem.objects.filter(pk__in=chunk).delete()
+    kept = [item_id for item_id, file_id in items if file_id not in gone]
+    update_rows(CollectionItem, ["position"], [(position, item_id) for position, item_id in enumerate(kept)])
+    if removed:
+        audit(user, "collection.remove", row, {"files": [file_id for _item_id, file_id in removed]}, {})
+    return len(removed)
+
+
+@transaction.atomic
+def order_files(*, collection: Collection, file_ids: Sequence[int], user: User | None) -> None:
+    """Set the order of a collection's files; all of them are named. OrderMismatchError."""
+    check_access(user, CURATE)
+    row = lock(collection)
+    items = dict(row.items.order_by("position", "id").values_list("file_id", "pk"))
+    if sorted(file_ids) != sorted(items):
+        raise OrderMismatchError
+    _write_order(CollectionItem, list(items.values()), [items[file_id] for file_id in file_ids])
+    audit(user, "collection.order", row, {"files": list(items)}, {"files": list(file_ids)})
+
+
+def _write_order(model: type[Collection] | type[CollectionItem], now: list[int], wanted: Sequence[int]) -> None:
+    if sorted(now) != sorted(wanted):
+        raise OrderMismatchError
+    update_rows(model, ["position"], [(position, pk) for position, pk in enumerate(wanted)])
+
+
+def _lock_tree() -> dict[int, int | None]:
+    """Lock all collections, a small table, and return their parents: two moves at once could close a ring otherwise."""
+    return dict(Collection.objects.select_for_update().order_by("pk").values_list("pk", "parent_id"))
+
+
+def _above(pk: int, parents: dict[int, int | None]) -> set[int]:
+    found: set[int] = set()
+    above = parents[pk]
+    while above is not None:
+        found.add(above)
+        above = parents[above]
+    return found
+
+
+def _end_of(parent: Collection | None) -> int:
+    last = Collection.objects.filter(parent=parent).aggregate(last=Max("position"))["last"]
+    return 0 if last is None else last + 1

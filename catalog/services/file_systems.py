@@ -1,0 +1,143 @@
+"""Opening sources: one file system per source and process, so that all its connections are shared and counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from mam.lib import secrets
+from mam.lib.errors import MamError
+from mam.lib.sources import open_source
+
+if TYPE_CHECKING:
+    from catalog.models import Source
+    from mam.lib.sources import SourceFileSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a source's server wants to know. Never shown: `repr` leaves the password out."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    domain: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.username or self.password or self.domain)
+
+    def seal(self) -> str:
+        """Encrypted, for `Source.credentials`; "" for none."""
+        if not self:
+            return ""
+        plain = json.dumps({"username": self.username, "password": self.password, "domain": self.domain})
+        return secrets.encrypt(plain, settings.CREDENTIALS_KEYS)
+
+
+def credentials_of(source: Source) -> Credentials:
+    """The stored credentials. CredentialsUnreadableError when the key is not the one they were sealed with."""
+    if not source.credentials:
+        return Credentials()
+    return Credentials(**json.loads(secrets.decrypt(source.credentials, settings.CREDENTIALS_KEYS)))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """What came of a test: how the server answers, or the error (`code`, `params`) for `mam.lib.messages.render`."""
+
+    is_ok: bool
+    latency_ms: float = 0.0
+    server: str = ""
+    dialect: str = ""
+    is_encrypted: bool = False
+    root_entries: int = 0
+    code: str = ""
+    params: dict[str, str | int | float] = field(default_factory=dict)
+
+
+def try_address(*, url: str, credentials: Credentials, require_encryption: bool = False) -> ConnectionReport:
+    """Connect anew, look at the root, and close. Errors of the source are the report, not raised. Takes no lock."""
+    try:
+        file_system = open_source(
+            url,
+            username=credentials.username,
+            password=credentials.password,
+            domain=credentials.domain,
+            require_encryption=require_encryption,
+            parallelism=1,
+        )
+        try:
+            health = file_system.health()
+            entries = len(file_system.list_directory(""))
+        finally:
+            file_system.close()
+    except MamError as error:
+        return ConnectionReport(is_ok=False, code=error.code, params=error.params)
+    return ConnectionReport(
+        is_ok=True,
+        latency_ms=health.latency_ms,
+        server=health.server,
+        dialect=health.dialect,
+        is_encrypted=health.is_encrypted,
+        root_entries=entries,
+    )
+
+
+_lock = threading.Lock()
+_opened: dict[int, tuple[str, SourceFileSystem]] = {}  # source id -> version of its settings, its file system
+
+
+def open_file_system(source: Source) -> SourceFileSystem:
+    """The file system of `source`, shared by all threads of this process; do not close it.
+
+    Opened anew, and the old one closed, when the settings in `source` differ from those it was opened with. Nothing is asked of
+    the server yet. Raises CredentialsUnreadableError, and InvalidSourceUrlError's subclasses.
+    """
+    version = _version_of(source)
+    with _lock:
+        held = _opened.get(source.pk)
+        if held is not None and held[0] == version:
+            return held[1]
+        credentials = credentials_of(source)
+        file_system = open_source(
+            source.url,
+            username=credentials.username,
+            password=credentials.password,
+            domain=credentials.domain,
+            require_encryption=source.require_encryption,
+            parallelism=source.parallelism,
+            read_limit_bytes_per_s=source.read_limit_bytes_per_s,
+        )
+        _opened[source.pk] = (version, file_system)
+    if held is not None:
+        held[1].close()
+    return file_system
+
+
+def close_file_system(source_id: int) -> None:
+    """Close the connections of a source that is going away; nothing when there are none."""
+    with _lock:
+        held = _opened.pop(source_id, None)
+    if held is not None:
+        held[1].close()
+
+
+def _version_of(source: Source) -> str:
+    """Equal as long as nothing changed that matters to an open connection."""
+    parts = [source.url, source.credentials, source.require_encryption, source.parallelism, source.read_limit_bytes_per_s]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _forget_all() -> None:
+    """In a forked child: the sockets are the parent's; closing them would end its sessions."""
+    global _lock  # the parent may have forked while it was held
+    _lock = threading.Lock()
+    _opened.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,37 @@
+"""The catalog's jobs: thin, idempotent, ids in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from catalog.services.path_rules import PLACE_JOB
+from catalog.services.placement import place_all
+from catalog.services.sources import DELETE_JOB, purge_source
+from mam.jobs.registry import job
+from mam.lib.errors import gettext_noop
+
+if TYPE_CHECKING:
+    from mam.jobs.context import JobContext
+
+
+@job(kind=PLACE_JOB, label=gettext_noop("Apply path rules"))
+def run_place(ctx: JobContext) -> dict[str, Any]:
+    """Put every file where the rules say. Progress counts ids, not files: gaps in them are no reason to count first."""
+
+    def report(reached: int, last: int) -> None:
+        ctx.check()
+        ctx.progress(reached, last)
+
+    return asdict(place_all(on_progress=report))
+
+
+@job(kind=DELETE_JOB, label=gettext_noop("Remove source"))
+def run_delete_source(ctx: JobContext) -> dict[str, Any]:
+    """Take the source `source_id` and its files out of the catalog."""
+
+    def report(files: int) -> None:
+        ctx.check()
+        ctx.progress(files, unit="files")
+
+    return {"files": purge_source(source_id=ctx.params["source_id"], on_progress=report)}
