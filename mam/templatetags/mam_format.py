@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from mam.lib import timecode as timecodes
 
@@ -63,6 +63,15 @@ _CODEC_NAMES = {
     "mov_text": "Timed text",
 }
 
+# Unit of a job's progress -> (an amount, an amount of a total), with {done} and {total} already written out.
+AMOUNT_TEXTS = {
+    "plain": (gettext_lazy("{done}"), gettext_lazy("{done} of {total}")),
+    "files": (gettext_lazy("{done} files"), gettext_lazy("{done} of {total} files")),
+    "folders": (gettext_lazy("{done} folders"), gettext_lazy("{done} of {total} folders")),
+    "frames": (gettext_lazy("{done} frames"), gettext_lazy("{done} of {total} frames")),
+    "entries": (gettext_lazy("{done} entries"), gettext_lazy("{done} of {total} entries")),
+}
+
 
 @register.filter("bytes")
 def format_bytes(size_bytes: int | None) -> str:
@@ -86,6 +95,14 @@ def format_number(value: int | None) -> str:
 def format_percent(share: float | Fraction | None) -> str:
     """Share of one -> whole percent, rounded down so that 100 % means done: 0.999 -> "99%"."""
     return UNKNOWN if share is None else f"{int(share * 100)}%"
+
+
+@register.simple_tag
+def progress_amount(done: int, total: int | None, unit: str) -> str:
+    """How far a job is, in its own unit: "1,200 of 5,000 files", "1.2 GB of 5.0 GB"; without a total only what is done."""
+    write = format_bytes if unit == "bytes" else format_number
+    amount, amount_of = AMOUNT_TEXTS.get(unit, AMOUNT_TEXTS["plain"])
+    return str(amount if total is None else amount_of).format(done=write(done), total=write(total))
 
 
 @register.filter("duration_ms")

@@ -21,6 +21,9 @@ from django.utils.html import conditional_escape, format_html, format_html_join,
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from mam.accounts.context import current_request_id
+from mam.templatetags.mam_format import AMOUNT_TEXTS
+
 if TYPE_CHECKING:
     from django.template.base import FilterExpression, NodeList, Parser, Token
     from django.template.context import Context
@@ -176,6 +179,12 @@ def share(done: int | None, total: int | None) -> float | None:
 
 
 @register.simple_tag
+def request_id() -> str:
+    """Id of the request being served, for who reports an error; works on pages rendered without a request too."""
+    return current_request_id()
+
+
+@register.simple_tag
 def ui_texts() -> SafeString:
     """The texts of static/js, in the reader's language, as a JSON data block."""
     return json_script(_script_texts(), "ui-texts")
@@ -280,8 +289,10 @@ def _script_texts() -> dict[str, str]:
         "minutes": _("{count} min"),
         "hours": _("{count} h"),
         "perSecond": _("{amount}/s"),
-        "follow": _("Follow"),
-        "pause": _("Pause"),
-        "logWaiting": _("Waiting for the first line"),
+        **{
+            f"{key}_{unit}": str(words)
+            for unit, texts in AMOUNT_TEXTS.items()
+            for key, words in zip(("done", "doneOf"), texts, strict=True)
+        },
         "logCleared": _("Cleared. New lines appear here."),
     }

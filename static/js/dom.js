@@ -1,0 +1,81 @@
+// Small helpers every module uses. Events are delegated, so that fragments swapped in later need no wiring.
+
+/** The page's texts in the reader's language (mam_ui.ui_texts). */
+const texts = JSON.parse(document.getElementById("ui-texts")?.textContent ?? "{}");
+
+/** Text `key` with its {parameters} filled. */
+export function text(key, params = {}) {
+  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
+}
+
+/** Call `handler(event, element)` for `type` events on elements that match `selector`, now and later. */
+export function on(type, selector, handler, options) {
+  document.addEventListener(
+    type,
+    (event) => {
+      const element = event.target instanceof Element ? event.target.closest(selector) : null;
+      if (element) handler(event, element);
+    },
+    options,
+  );
+}
+
+/** Call `handler(element)` for every match of `selector` in the page and in each fragment that htmx brings. */
+export function each(selector, handler) {
+  const visit = (root) => {
+    if (root.matches?.(selector)) handler(root);
+    root.querySelectorAll(selector).forEach(handler);
+  };
+  visit(document.body);
+  document.addEventListener("htmx:load", (event) => visit(event.detail.elt));
+}
+
+/** An icon of the sprite, as an element. */
+export function icon(name, size = "") {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", size ? `icon icon-${size}` : "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `${document.body.dataset.icons}#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function csrfToken() {
+  return document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+}
+
+/** POST a form's data in the background; resolves to the response. */
+export function post(url, data) {
+  return fetch(url, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken(), "HX-Request": "true" } });
+}
+
+/** Remember a choice for a year; read by templates/base.html, so that the next page comes right at once. */
+export function setCookie(name, value) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
+/** Say something to screen readers only. */
+export function announce(message) {
+  const region = document.getElementById("live");
+  if (region) region.textContent = message;
+}
+
+/** A value kept in this browser; storage may be forbidden, then nothing is kept. */
+export const store = {
+  read(key, fallback) {
+    try {
+      return JSON.parse(localStorage.getItem(key)) ?? fallback;
+    } catch {
+      return fallback;
+    }
+  },
+  write(key, value) {
+    try {
+      localStorage.setItem(key, JSON.stringify(value));
+    } catch {
+      // Nothing depends on it.
+    }
+  },
+};

@@ -1,0 +1,107 @@
+// Running jobs, live over WS /ws/jobs: the ring in the top bar on every page, and the bars of the jobs pages.
+
+import { announce, each, text } from "./dom.js";
+import * as format from "./format.js";
+import { connect } from "./live.js";
+import { toast } from "./toasts.js";
+
+const REFRESH_PAUSE_MS = 800;
+const ENDED = new Set(["succeeded", "failed", "cancelled"]);
+const jobs = new Map(); // id -> the job as last told
+const speeds = new Map(); // id -> {done, at, rate}
+
+/** Amount per second, smoothed; null until there are two readings. */
+function measure(job) {
+  const now = performance.now() / 1000;
+  const before = speeds.get(job.id);
+  if (!before || job.done < before.done) {
+    speeds.set(job.id, { done: job.done, at: now, rate: null });
+    return null;
+  }
+  const seconds = now - before.at;
+  if (seconds < 0.5) return before.rate;
+  const latest = (job.done - before.done) / seconds;
+  const rate = before.rate === null ? latest : 0.7 * before.rate + 0.3 * latest;
+  speeds.set(job.id, { done: job.done, at: now, rate });
+  return rate;
+}
+
+function paceOf(job) {
+  const rate = measure(job);
+  if (!rate) return "";
+  const pace = text("perSecond", { amount: format.amount(rate, job.unit) });
+  if (job.total === null || job.total <= job.done) return pace;
+  return `${pace} · ${text("timeLeft", { time: format.span((job.total - job.done) / rate) })}`;
+}
+
+function paint(row, job) {
+  const bar = row.querySelector("progress");
+  if (!bar) return;
+  if (job.total) bar.value = Math.min(1, job.done / job.total);
+  else bar.removeAttribute("value");
+  row.querySelector("[data-progress-text]").textContent = format.progress(job.done, job.total, job.unit);
+  row.querySelector("[data-progress-rate]").textContent = paceOf(job);
+  const note = row.querySelector("[data-job-note]");
+  if (note) {
+    note.textContent = job.note;
+    note.title = job.note;
+  }
+}
+
+function paintRing() {
+  const link = document.querySelector("[data-jobs-ring]");
+  if (!link) return;
+  const running = [...jobs.values()].filter((job) => job.state === "running");
+  const known = running.filter((job) => job.total);
+  const share = known.length ? known.reduce((sum, job) => sum + Math.min(1, job.done / job.total), 0) / known.length : null;
+  const label = running.length ? text("jobsRunning", { count: running.length }) : text("noJobsRunning");
+  const ring = link.querySelector(".ring");
+  ring.setAttribute("aria-label", label);
+  link.title = label;
+  ring.querySelector("[data-ring-text]").textContent = running.length;
+  ring.toggleAttribute("data-unknown", running.length > 0 && share === null);
+  const dash = running.length === 0 ? 0 : share === null ? 25 : Math.floor(share * 100);
+  ring.querySelector(".ring-value").setAttribute("stroke-dasharray", `${dash} 100`);
+}
+
+function tellEnd(job) {
+  const message = text(job.state === "failed" ? "jobFailed" : "jobSucceeded", { subject: job.subject || job.label });
+  if (job.state === "failed" && job.is_mine) toast({ text: message, tone: "danger" });
+  else if (job.state !== "cancelled") announce(message);
+}
+
+/** Fetch the part of the page that lists jobs again: states, counts and buttons are the server's to draw. */
+let refreshTimer;
+function refreshPage() {
+  const region = document.getElementById("jobs-live");
+  if (!region || refreshTimer) return;
+  refreshTimer = setTimeout(() => {
+    refreshTimer = undefined;
+    window.htmx.ajax("GET", location.href, { source: region, target: region, select: "#jobs-live", swap: "outerHTML" });
+  }, REFRESH_PAUSE_MS);
+}
+
+function receive(message) {
+  if (message.type === "snapshot") jobs.clear();
+  for (const job of message.jobs) {
+    const before = jobs.get(job.id);
+    if (ENDED.has(job.state)) {
+      jobs.delete(job.id);
+      speeds.delete(job.id);
+      if (before && !ENDED.has(before.state)) tellEnd(job);
+    } else jobs.set(job.id, job);
+    if (before?.state !== job.state && message.type !== "snapshot") refreshPage();
+    const row = document.querySelector(`[data-job="${job.id}"]`);
+    if (row) paint(row, job);
+  }
+  paintRing();
+}
+
+export function start() {
+  if (!document.querySelector("[data-jobs-ring]")) return;
+  connect("/ws/jobs", { receive });
+  each("#jobs-live", () => jobs.forEach((job) => {
+    const row = document.querySelector(`[data-job="${job.id}"]`);
+    if (row) paint(row, job);
+  }));
+}

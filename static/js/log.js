@@ -1,0 +1,118 @@
+// A job's log as it comes (WS /ws/logs): follow, pause, least level, clear. Nothing is lost on reconnect: the last number
+// seen is sent along.
+
+import { each, text } from "./dom.js";
+import { connect } from "./live.js";
+
+const MOST_LINES = 1000;
+const NEAR_END_PX = 24;
+
+class LogViewer {
+  constructor(section) {
+    this.section = section;
+    this.lines = section.querySelector("[data-log-lines]");
+    this.level = section.querySelector("[data-log-level]");
+    this.follow = section.querySelector("[data-log-follow]");
+    this.pause = section.querySelector("[data-log-pause]");
+    this.held = []; // lines that came while paused
+    this.last = Number(this.lines.querySelector(".log-line:last-of-type")?.dataset.seq ?? 0);
+    this.level.addEventListener("change", () => this.filter());
+    section.querySelector("[data-log-clear]").addEventListener("click", () => this.clear());
+    this.filter();
+    if ("live" in section.dataset) this.listen();
+  }
+
+  listen() {
+    this.follow.addEventListener("click", () => this.setFollow(this.follow.getAttribute("aria-pressed") !== "true"));
+    this.pause.addEventListener("click", () => this.setPause(this.pause.getAttribute("aria-pressed") !== "true"));
+    // Who scrolls up wants to read; who scrolls to the end wants to follow again.
+    this.lines.addEventListener("scroll", () => this.setFollow(this.isAtEnd(), { scroll: false }), { passive: true });
+    this.scroll();
+    const job = this.section.dataset.log;
+    this.close = connect("/ws/logs", {
+      query: () => ({ after: this.last, ...(job && { job }) }),
+      receive: (message) => this.receive(message.lines ?? []),
+    });
+  }
+
+  receive(lines) {
+    const fresh = lines.filter((line) => line.id > this.last);
+    if (!fresh.length) return;
+    this.last = fresh.at(-1).id;
+    if (this.pause.getAttribute("aria-pressed") === "true") this.held = [...this.held, ...fresh].slice(-MOST_LINES);
+    else this.append(fresh);
+  }
+
+  append(lines) {
+    const part = document.createDocumentFragment();
+    part.append(...lines.slice(-MOST_LINES).map((line) => this.draw(line)));
+    this.lines.querySelector(".log-empty").before(part);
+    const all = this.lines.querySelectorAll(".log-line");
+    for (let index = 0; index < all.length - MOST_LINES; index += 1) all[index].remove();
+    this.scroll();
+  }
+
+  draw({ id, at, level, level_label: levelLabel, message }) {
+    const line = document.createElement("div");
+    line.className = "log-line";
+    line.dataset.level = level;
+    line.dataset.seq = id;
+    line.hidden = level < Number(this.level.value);
+    const moment = new Date(at);
+    const time = document.createElement("time");
+    time.className = "log-at";
+    time.dateTime = at;
+    time.title = moment.toLocaleString(document.documentElement.lang);
+    time.textContent = moment.toLocaleTimeString("en-GB");
+    const label = document.createElement("span");
+    label.className = "log-level";
+    label.textContent = levelLabel;
+    const words = document.createElement("span");
+    words.className = "log-message";
+    words.textContent = message;
+    line.append(time, label, words);
+    return line;
+  }
+
+  filter() {
+    const least = Number(this.level.value);
+    for (const line of this.lines.querySelectorAll(".log-line")) line.hidden = Number(line.dataset.level) < least;
+    this.scroll();
+  }
+
+  clear() {
+    this.lines.querySelectorAll(".log-line").forEach((line) => line.remove());
+    this.held = [];
+    this.lines.querySelector(".log-empty").textContent = text("logCleared");
+  }
+
+  isAtEnd() {
+    return this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < NEAR_END_PX;
+  }
+
+  scroll() {
+    if (this.follow?.getAttribute("aria-pressed") === "true") this.lines.scrollTop = this.lines.scrollHeight;
+  }
+
+  setFollow(isOn, { scroll = true } = {}) {
+    this.follow.setAttribute("aria-pressed", isOn);
+    if (scroll) this.scroll();
+  }
+
+  setPause(isOn) {
+    this.pause.setAttribute("aria-pressed", isOn);
+    if (isOn) return;
+    this.append(this.held);
+    this.held = [];
+  }
+}
+
+const viewers = new Map();
+
+export function start() {
+  each("[data-log]", (section) => viewers.set(section, new LogViewer(section)));
+  document.addEventListener("htmx:beforeCleanupElement", (event) => {
+    viewers.get(event.target)?.close?.();
+    viewers.delete(event.target);
+  });
+}

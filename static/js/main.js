@@ -1,0 +1,15 @@
+// Starts every module once. Loaded by templates/base.html on each page.
+
+import * as copy from "./copy.js";
+import * as dialogs from "./dialogs.js";
+import * as frame from "./frame.js";
+import * as jobs from "./jobs.js";
+import * as keyboard from "./keyboard.js";
+import * as log from "./log.js";
+import * as requests from "./requests.js";
+import * as tables from "./tables.js";
+import * as time from "./time.js";
+import * as toasts from "./toasts.js";
+import * as tree from "./tree.js";
+
+for (const part of [requests, toasts, dialogs, frame, tree, keyboard, tables, copy, time, jobs, log]) part.start();
