@@ -10,8 +10,10 @@ from django.utils import timezone
 import ingest.messages  # noqa: F401  (registers the texts of the log lines below)
 from catalog.models import Source
 from catalog.services import sources as catalog_sources
+from ingest import demo
 from ingest.services import probing, scans
 from mam.jobs.registry import job
+from mam.lib.errors import gettext_noop
 
 if TYPE_CHECKING:
     from mam.jobs.context import JobContext
@@ -31,6 +33,18 @@ def run_probe(ctx: JobContext) -> dict[str, Any] | None:
     """Analyse what waits on one source (params: source_id)."""
     source = Source.objects.filter(pk=ctx.params["source_id"], is_enabled=True).first()
     return probing.run_pending(source=source, fs=catalog_sources.open_file_system(source), ctx=ctx) if source else None
+
+
+@job(kind=demo.ARCHIVE_KIND, queue="fast", max_attempts=3, label=gettext_noop("Make the demo archive"))
+def make_demo_archive(ctx: JobContext) -> None:
+    """Draw the demo archive and register it as a source."""
+    demo.make_archive(ctx)
+
+
+@job(kind=demo.RECORDING_KIND, queue="fast", max_attempts=1, label=gettext_noop("Record into the demo archive"))
+def record_demo(ctx: JobContext) -> None:
+    """Write the demo archive's growing file."""
+    demo.record_live(ctx)
 
 
 def enqueue_due() -> None:

@@ -1,0 +1,75 @@
+"""The demo archive: what a system without any source shows at its first start. An ordinary source; delete it like one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.urls import reverse
+
+from catalog.models import Source
+from catalog.services.sources import create_source
+from ingest import demo_clips
+from ingest.models import ScanMode
+from ingest.services import scans
+from mam.jobs.models import JobPriority
+from mam.jobs.services import enqueue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mam.jobs.context import JobContext
+
+ARCHIVE_KIND = "ingest.demo"
+RECORDING_KIND = "ingest.demo_recording"
+SOURCE_NAME = "Demo archive"
+
+
+def make_demo_source() -> None:
+    """Enqueue the making of the demo archive, once in the life of a data directory and only where no source is.
+
+    Called at each start of the system. Who deletes the source does not get it back.
+    """
+    if _mark().exists() or Source.objects.exists():
+        return
+    enqueue(kind=ARCHIVE_KIND, key=ARCHIVE_KIND, subject=SOURCE_NAME, subject_url=reverse("catalog:home"), priority=JobPriority.HIGH)
+    _mark().touch()
+
+
+def make_archive(ctx: JobContext) -> None:
+    """Draw the files, register them as a source, have it scanned, and let one camera record on. Goes on where it was killed."""
+    folder = settings.DATA_DIR / "demo"
+    made = 0
+
+    def report(path: str) -> None:
+        nonlocal made
+        made += 1
+        ctx.progress(made, demo_clips.STEPS, unit="files", note=path)
+
+    ctx.progress(0, demo_clips.STEPS, unit="files")
+    parallelism = len(os.sched_getaffinity(0))
+    demo_clips.draw_archive(folder, cancelled=ctx.cancelled, parallelism=parallelism, on_made=report)
+    with ctx.publish(completes=True):
+        source, is_new = _register(folder)
+        if is_new:
+            enqueue(kind=RECORDING_KIND, key=RECORDING_KIND, subject=SOURCE_NAME, priority=JobPriority.HIGH)
+            scans.request_scan(source=source, mode=ScanMode.FULL, user=None, priority=JobPriority.HIGH)
+
+
+def record_live(ctx: JobContext) -> None:
+    """The file that is still being written when people look."""
+    demo_clips.record(settings.DATA_DIR / "demo" / demo_clips.RECORDING_PATH, cancelled=ctx.cancelled)
+
+
+def _register(folder: Path) -> tuple[Source, bool]:
+    existing = Source.objects.filter(name=SOURCE_NAME).first()
+    if existing:
+        return existing, False
+    return create_source(name=SOURCE_NAME, url=folder.as_uri(), user=None), True
+
+
+def _mark() -> Path:
+    """Stays when the archive and its source are deleted."""
+    path: Path = settings.DATA_DIR / "demo.made"
+    return path
