@@ -1,0 +1,39 @@
+"""Why a file cannot be played or handed out, in the viewer's words: no address of a server is in them."""
+
+from __future__ import annotations
+
+from mam.lib.errors import MamError, gettext_noop
+
+
+class MediaGoneError(MamError):
+    code = "media_gone"
+    template = gettext_noop("The file is no longer on its source. The next scan will say where it went.")
+    http_status = 410
+
+
+class MediaChangedError(MamError):
+    """The bytes are not those the catalog describes: sending them under its ETag would mix two versions."""
+
+    code = "media_changed"
+    template = gettext_noop("The file has changed on its source since it was catalogued. It can be played after the next scan.")
+    http_status = 409
+    is_permanent = False
+
+
+class MediaUnreadableError(MamError):
+    code = "media_unreadable"
+    template = gettext_noop("The source does not let the system read this file (%(reason)s).")
+    http_status = 502
+
+
+class MediaSourceOfflineError(MamError):
+    code = "media_source_offline"
+    template = gettext_noop("The source does not answer at the moment. Try again shortly.")
+    http_status = 503
+    is_permanent = False
+
+
+class NotLoggedInError(MamError):
+    code = "not_logged_in"
+    template = gettext_noop("Log in first.")
+    http_status = 401

@@ -1,0 +1,96 @@
+"""Reads of what can be played and shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from catalog.choices import Presence
+from catalog.errors import ObjectNotFoundError
+from catalog.models import Source
+from catalog.selectors import list_files, list_parts
+from mam.accounts.access import require
+from streaming.decision import Decision, FileFacts, StreamFacts, decide
+from streaming.models import Rendition
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from catalog.models import MediaFile
+    from mam.accounts.models import User
+
+PLAY_FILE = "streaming.play_file"
+POSTERS = Rendition.objects.filter(kind=Rendition.Kind.POSTER)
+
+
+def get_playable_file(*, user: User, file_id: int) -> MediaFile:
+    """A file whose bytes `user` may have: sees the library and may play. One query. PermissionDeniedError, ObjectNotFoundError."""
+    require(user, PLAY_FILE)
+    file = list_files(user=user).filter(pk=file_id).first()
+    if file is None:
+        raise ObjectNotFoundError
+    return file
+
+
+def get_decision(file: MediaFile) -> Decision:
+    """How `file` can be played."""
+    streams = [StreamFacts(stream.kind, stream.codec, stream.profile, stream.pixel_format) for stream in file.streams.all()]
+    return decide(
+        FileFacts(
+            kind=file.kind,
+            presence=file.presence,
+            probe_state=file.probe_state,
+            probe_reason=file.probe_reason,
+            container=file.container,
+            extension=file.extension,
+            streams=streams,
+        )
+    )
+
+
+def list_content_parts(*, user: User, file: MediaFile) -> list[MediaFile]:
+    """The files of the content that `file` belongs to, in their order; [] for a file without content."""
+    return list_parts(user=user, content=file.content) if file.content is not None else []
+
+
+def find_neighbours(file: MediaFile, parts: list[MediaFile]) -> tuple[MediaFile | None, MediaFile | None]:
+    """The parts before and after `file`; None where there is none."""
+    place = next((index for index, part in enumerate(parts) if part.pk == file.pk), None)
+    if place is None:
+        return None, None
+    return (parts[place - 1] if place else None), (parts[place + 1] if place + 1 < len(parts) else None)
+
+
+# --- posters ----------------------------------------------------------------------------------------------------------
+def find_poster(*, file_id: int) -> Rendition | None:
+    """The file's poster that can be shown, also that of an older version while the new one is made; with its file."""
+    return POSTERS.select_related("file").filter(file=file_id).exclude(object_name="").first()
+
+
+def poster_urls(file_ids: Collection[int]) -> dict[int, str]:
+    """File id -> address of its picture (or of its placeholder), for all ids: one query.
+
+    With the picture's version, so that browsers keep it for good.
+    """
+    rows = POSTERS.filter(file__in=file_ids).exclude(object_name="").only("file_id", "object_name", "checksum")
+    versions = {row.file_id: row.object_version for row in rows}
+    urls = {file_id: reverse("streaming:poster", args=[file_id]) for file_id in file_ids}
+    return {file_id: f"{url}?v={versions[file_id]}" if file_id in versions else url for file_id, url in urls.items()}
+
+
+def list_wanted_posters(*, source: Source, limit: int) -> list[Rendition]:
+    """Posters of `source` that are to be made and can be: what has not failed yet first, then what was found last."""
+    wanted = POSTERS.filter(state=Rendition.State.WANTED, file__source=source, file__presence=Presence.PRESENT)
+    return list(wanted.select_related("file__folder").order_by("attempts", "-file_id")[:limit])
+
+
+def count_wanted_posters(*, source: Source) -> int:
+    """How many `list_wanted_posters` would give without a limit."""
+    return POSTERS.filter(state=Rendition.State.WANTED, file__source=source, file__presence=Presence.PRESENT).count()
+
+
+def list_sources_wanting_posters() -> list[Source]:
+    """Enabled sources with posters to be made."""
+    wanted = POSTERS.filter(state=Rendition.State.WANTED, file__presence=Presence.PRESENT)
+    return list(Source.objects.filter(is_enabled=True, pk__in=wanted.values("file__source")))

@@ -1,0 +1,193 @@
+"""Bytes of source files for responses: a few threads of its own for each source, and streams that end with their reader.
+
+Why own threads: a source that hangs fills its own, not those of other sources, and never the event loop's default pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from catalog.services.sources import open_file_system
+from mam.lib.sources.errors import ChangedError, NotFoundError, SourceError
+from streaming.errors import MediaChangedError, MediaGoneError, MediaSourceOfflineError, MediaUnreadableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from catalog.models import Source
+    from mam.lib.errors import MamError
+    from mam.lib.sources import RangedReader
+
+BLOCK_BYTES = 1024 * 1024  # FACTS, Queue 3
+# The first blocks are small: the first byte comes early, and a player that only looks at a header and goes away costs little.
+FIRST_BLOCK_BYTES = 128 * 1024
+THREADS = 8  # per source; viewers beyond that wait for a block's time, since no thread is held between two blocks
+OPEN_TIMEOUT_S = 10.0
+
+
+class ReaderThreads:
+    """The threads that read from each source, started as needed, kept for the life of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_source: dict[int, ThreadPoolExecutor] = {}
+
+    def of(self, source_id: int) -> ThreadPoolExecutor:
+        """The threads of one source."""
+        with self._lock:
+            if source_id not in self._by_source:
+                self._by_source[source_id] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"source-{source_id}")
+            return self._by_source[source_id]
+
+
+_threads = ReaderThreads()
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What was found when the file was opened."""
+
+    size_bytes: int
+    mtime_ns: int
+    local_path: Path | None  # None on a network share
+
+
+class OpenFile:
+    """A file of a source, open for one response. `close` from any thread, any number of times; it never blocks.
+
+    It is also closed when nobody holds it any more: a request that is cancelled between opening and answering loses it.
+    """
+
+    def __init__(self, threads: ThreadPoolExecutor, reader: RangedReader, state: FileState) -> None:
+        self.state = state
+        self._threads = threads
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._reading: Future[bytes] | None = None
+        self._is_closed = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    def start_read(self, offset: int, length: int) -> Future[bytes]:
+        """Begin to read `length` bytes in one of the source's threads. One read at a time. RuntimeError when closed."""
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the file is closed")
+            self._reading = self._threads.submit(self._reader.read_at, offset, length)
+            return self._reading
+
+    def close(self) -> None:
+        """Close the reader, after the read that may be running."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            reading, self._reading = self._reading, None
+        if reading is None or reading.cancel() or reading.done():
+            _submit_close(self._threads, self._reader)
+        else:
+            threads, reader = self._threads, self._reader
+            reading.add_done_callback(lambda _: _submit_close(threads, reader))
+
+
+def _submit_close(threads: ThreadPoolExecutor, reader: RangedReader) -> None:
+    """In a thread: closing a file on a server is a round trip."""
+    with suppress(RuntimeError):  # the interpreter is going down, and the file with it
+        threads.submit(_close, reader)
+
+
+def _close(reader: RangedReader) -> None:
+    with suppress(SourceError):
+        reader.close()
+
+
+async def open_file(source: Source, path: str) -> OpenFile:
+    """Open `path` of `source` for reading. MediaGoneError, MediaUnreadableError, MediaSourceOfflineError, or what credentials raise."""
+    threads = _threads.of(source.pk)
+    opening = threads.submit(_open, threads, source, path)
+    has_arrived = False
+    try:
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            file = await asyncio.wrap_future(opening)
+        has_arrived = True
+    except SourceError as error:
+        raise _for_viewers(error) from error
+    except TimeoutError as error:
+        raise MediaSourceOfflineError from error
+    finally:
+        if not has_arrived:
+            opening.add_done_callback(_close_unwanted)
+    return file
+
+
+def _open(threads: ThreadPoolExecutor, source: Source, path: str) -> OpenFile:
+    file_system = open_file_system(source)
+    reader = file_system.open(path)
+    return OpenFile(threads, reader, FileState(reader.size_bytes, reader.entry.mtime_ns, file_system.local_path(path)))
+
+
+def _close_unwanted(opening: Future[OpenFile]) -> None:
+    """The viewer did not wait for this file."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _for_viewers(error: SourceError) -> MamError:
+    if isinstance(error, NotFoundError):
+        return MediaGoneError()
+    if isinstance(error, ChangedError):
+        return MediaChangedError()
+    return MediaUnreadableError(reason=error.code) if error.is_permanent else MediaSourceOfflineError()
+
+
+class ByteStream:
+    """The body of a response: `length` bytes from `offset`, as an asynchronous iterator that reads one block ahead.
+
+    Ends by an exception when the source fails on the way: the server then cuts the connection, so that a short body never looks
+    complete.
+    """
+
+    def __init__(self, file: OpenFile, offset: int, length: int) -> None:
+        self._file = file
+        self._next = offset
+        self._end = offset + length
+        self._block_bytes = FIRST_BLOCK_BYTES
+        self._ahead: Future[bytes] | None = None
+        self._expected = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._ahead is None:
+            self._read_ahead()
+        if self._ahead is None:
+            self.close()
+            raise StopAsyncIteration
+        try:
+            block = await asyncio.wrap_future(self._ahead)
+        except SourceError as error:
+            raise _for_viewers(error) from error
+        if len(block) != self._expected:
+            raise MediaChangedError
+        self._ahead = None
+        self._read_ahead()
+        return block
+
+    def close(self) -> None:
+        """Stop reading and close the file. Called by the response, whatever became of it."""
+        self._file.close()
+
+    def _read_ahead(self) -> None:
+        self._expected = min(self._block_bytes, self._end - self._next)
+        if self._expected == 0:
+            return
+        self._ahead = self._file.start_read(self._next, self._expected)
+        self._next += self._expected
+        self._block_bytes = min(BLOCK_BYTES, self._block_bytes * 2)
