@@ -90,9 +90,7 @@ def content_detail(request: HttpRequest, content_id: int) -> HttpResponse:
     """One work: its parts in order, its players."""
     content = selectors.get_content(user=request.user, content_id=content_id)
     parts = selectors.list_parts(user=request.user, content=content)
-    return render(
-        request, "catalog/content_detail.html", {"content": content, "parts": parts, "duration_ms": total_duration_ms(content)}
-    )
+    return render(request, "catalog/content_detail.html", {"content": content, "parts": parts, "duration_ms": total_duration_ms(content)})
 
 
 @require_safe
@@ -137,9 +135,11 @@ def file_tags(request: HttpRequest, file_id: int) -> HttpResponse:
     file = selectors.get_file(user=request.user, file_id=file_id)
     try:
         if request.POST.get("add", "").strip():
-            tag_services.add_tag_names(file_ids=[file.pk], names=[request.POST["add"]], user=request.user)
+            tags = tag_services.get_or_create_tags(names=[request.POST["add"]], user=request.user)
+            tag_services.add_tags(file_ids=[file.pk], tags=tags, user=request.user)
         elif request.POST.get("remove", "").isdigit():
-            tag_services.remove_tag(file_ids=[file.pk], tag_id=int(request.POST["remove"]), user=request.user)
+            tag = selectors.get_tag(user=request.user, tag_id=int(request.POST["remove"]))
+            tag_services.remove_tags(file_ids=[file.pk], tags=[tag], user=request.user)
     except MamError as error:
         messages.error(request, gettext(error.template) % error.params)
     if not getattr(request, "htmx", False):

@@ -80,7 +80,9 @@ class FileEventView(APIView):
     @extend_schema(
         request=FileEventSerializer,
         responses={202: EventAcceptedSerializer},
-        parameters=[OpenApiParameter(SIGNATURE_HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER, description="t=unix seconds,v1=HMAC-SHA256")],
+        parameters=[
+            OpenApiParameter(SIGNATURE_HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER, description="t=unix seconds,v1=HMAC-SHA256")
+        ],
     )
     def post(self, request: Request) -> Response:
         """202 with the sources that will be looked at within seconds."""

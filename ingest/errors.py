@@ -44,3 +44,11 @@ class BadSignatureError(MamError):
     code = "bad_signature"
     template = gettext_noop("The signature is missing, wrong or too old.")
     http_status = 403
+
+
+class NotReachableError(MamError):
+    """A new source did not answer; nothing was added."""
+
+    code = "source_not_reachable"
+    template = gettext_noop("%(reason)s Nothing was added.")
+    http_status = 409

@@ -12,6 +12,7 @@ messages.register(
             "%(missing)s missing, %(restored)s back."
         ),
         "scan_directory_unreadable": gettext_noop("The folder %(path)s cannot be read (%(reason)s). What was known of it stays."),
+        "unreadable_folders": gettext_noop("%(folders)s folders cannot be read. What was known of them stays."),
         "scan_files_held": gettext_noop(
             "%(files)s files vanished at once (%(where)s). Nothing was changed; an administrator has to decide."
         ),

@@ -40,8 +40,12 @@ class MediaFile(models.Model):
     probe_state = models.CharField(_("analysis"), max_length=8, choices=ProbeState, default=ProbeState.NONE)
     probe_reason = models.CharField(_("reason"), max_length=12, choices=ProbeReason, blank=True, default="", db_default="")
     probe_priority = models.SmallIntegerField(default=50, db_default=50)  # mam.jobs JobPriority values
-    sample_hash = models.CharField(max_length=32, blank=True, default="", db_default="")  # of size, first and last 64 KiB: same bytes, most likely
-    container = models.CharField(_("container"), max_length=64, blank=True, default="", db_default="")  # FFmpeg's demuxer name, "mov,mp4,m4a,..."
+    sample_hash = models.CharField(
+        max_length=32, blank=True, default="", db_default=""
+    )  # of size, first and last 64 KiB: same bytes, most likely
+    container = models.CharField(
+        _("container"), max_length=64, blank=True, default="", db_default=""
+    )  # FFmpeg's demuxer name, "mov,mp4,m4a,..."
     duration_ticks = models.BigIntegerField(null=True)  # in duration_base_num/duration_base_den seconds
     duration_base_num = models.IntegerField(default=1, db_default=1)
     duration_base_den = models.IntegerField(default=1, db_default=1)
@@ -84,7 +88,8 @@ class MediaFile(models.Model):
             models.Index(fields=["content", "part_number", "id"]),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["folder", "name"], name="file_name_in_folder"),
+            # A row whose file was overwritten by another known file stays, absent, under the name it had.
+            models.UniqueConstraint(fields=["folder", "name"], condition=Q(absent_since=None), name="file_name_in_folder"),
             models.CheckConstraint(condition=Q(size_bytes__gte=0), name="file_size_not_negative"),
             models.CheckConstraint(
                 condition=Q(frame_rate_num=None, frame_rate_den=None) | Q(frame_rate_num__gt=0, frame_rate_den__gt=0),

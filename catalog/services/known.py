@@ -44,16 +44,23 @@ class KnownFile:
         """Some listing lacked it since it was last seen."""
         return self.absent_since is not None or self.presence not in HERE
 
+    def is_other(self, entry: Entry) -> bool:
+        """`entry` certainly is another file, though it may have this one's name."""
+        return None not in (self.file_id, entry.file_id) and self.file_id != entry.file_id
+
     def totals(self) -> Totals:
         """What the row adds to its folder."""
         return totals_of_file(kind=self.kind, size_bytes=self.size_bytes, presence=self.presence, probe_state=self.probe_state)
 
     def is_same(self, entry: Entry) -> bool:
-        """The fingerprint (FACTS, SMB 8) is the one of `entry`. What was never known (ctime 0, no file id) says nothing."""
+        """The fingerprint (FACTS, SMB 8) is the one of `entry`. What was never known (ctime 0, no file id) says nothing.
+
+        Of a file that was away the ctime says nothing either: going and coming back are renames, which change it.
+        """
         return (
             self.size_bytes == entry.size_bytes
             and self.mtime_ns == entry.mtime_ns
-            and (self.ctime_ns == entry.ctime_ns or not self.ctime_ns)
+            and (self.ctime_ns == entry.ctime_ns or not self.ctime_ns or self.is_gone)
             and (self.file_id == entry.file_id or self.file_id is None)
         )
 
@@ -62,12 +69,14 @@ KNOWN_COLUMNS = list(KnownFile.__dataclass_fields__)
 
 
 def load_known(folder_ids: Iterable[int]) -> dict[int, dict[str, KnownFile]]:
-    """Files directly in the folders: folder id -> name -> file."""
+    """Files directly in the folders: folder id -> name -> file. Of several rows of one name the one that is there, else the newest."""
     known: defaultdict[int, dict[str, KnownFile]] = defaultdict(dict)
     for ids in chunked(folder_ids):
         for row in MediaFile.objects.filter(folder_id__in=ids).values_list(*KNOWN_COLUMNS).iterator(chunk_size=10_000):
             file = KnownFile(*row)
-            known[file.folder_id][file.name] = file
+            rival = known[file.folder_id].get(file.name)
+            if rival is None or (rival.absent_since is not None, rival.pk) < (file.absent_since is None, file.pk):
+                known[file.folder_id][file.name] = file
     return known
 
 
@@ -91,5 +100,3 @@ def extension_of(name: str) -> str:
 def first_probe_state(kind: str) -> str:
     """Where a file begins that was never probed, or whose bytes changed."""
     return ProbeState.PENDING if kind in PROBED_KINDS else ProbeState.NONE
-
-

@@ -112,6 +112,7 @@ class _Batch:
         self.inserts: list[tuple[Any, ...]] = []
         self.updates: list[tuple[Any, ...]] = []
         self.moving: list[int] = []
+        self.replaced: dict[tuple[int, str], KnownFile] = {}
         self.listed_folders = {one.folder_id: {entry.name for entry in one.entries if entry.is_dir} for one in listings}
         self.absent_folders: list[tuple[Folder, datetime]] = []
         self.moved_folder_ids: set[int] = set()
@@ -180,6 +181,10 @@ class _Batch:
             file = known.get(entry.name)
             if file is None:
                 self.fresh.append((folder, entry, listing.listed_at))
+            elif file.is_other(entry):  # renamed over, or swapped: either may be found elsewhere
+                self.fresh.append((folder, entry, listing.listed_at))
+                self.absent.append((file, listing.listed_at))
+                self.replaced[folder.pk, entry.name] = file
             else:
                 self._seen_again(file, entry, listing.listed_at)
         self.result.files += len(names)
@@ -213,17 +218,24 @@ class _Batch:
         """Names not known at their place: files that moved here, or new ones."""
         entries = [entry for _folder, entry, _at in self.fresh]
         arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone)
+        found = {file.pk for file in arrivals.values()}
         for index, (folder, entry, at) in enumerate(self.fresh):
             file = arrivals.get(index)
-            if file is None:
-                self._insert(folder, entry, at)
+            namesake = self.replaced.get((folder.pk, entry.name))
+            if file is not None:
+                self._move(file, folder, entry, at)
+            elif namesake is not None and namesake.pk not in found:
+                found.add(namesake.pk)  # written anew under its name, as most programs save
+                self._seen_again(namesake, entry, at)
             else:
-                self.result.moved += 1
-                self.moving.append(file.pk)
-                presence = self._presence(entry, file.settled_since, at)
-                self._update(file, folder.pk, entry, presence, file.settled_since, file.version, file.probe_state)
-        moved = {file.pk for file in arrivals.values()}
-        self.absent = [(file, at) for file, at in self.absent if file.pk not in moved]
+                self._insert(folder, entry, at)
+        self.absent = [(file, at) for file, at in self.absent if file.pk not in found]
+
+    def _move(self, file: KnownFile, folder: Folder, entry: Entry, at: datetime) -> None:
+        self.result.moved += (file.folder_id, file.name) != (folder.pk, entry.name)
+        self.moving.append(file.pk)
+        presence = self._presence(entry, file.settled_since, at)
+        self._update(file, folder.pk, entry, presence, file.settled_since, file.version, file.probe_state)
 
     def _insert(self, folder: Folder, entry: Entry, at: datetime) -> None:
         presence = self._presence(entry, at, at)

@@ -108,13 +108,13 @@ def own_totals(source: Source) -> dict[int, Totals]:
         MediaFile.objects.filter(source=source)
         .values_list("folder_id")
         .annotate(
-            Count("pk", filter=here),
-            Sum("size_bytes", filter=here, default=0),
-            Count("pk", filter=here & Q(kind=FileKind.VIDEO)),
-            Count("pk", filter=Q(presence=Presence.GROWING)),
-            Count("pk", filter=~here),
-            Count("pk", filter=here & Q(probe_state=ProbeState.PENDING)),
-            Count("pk", filter=here & Q(probe_state=ProbeState.FAILED)),
+            files=Count("pk", filter=here),
+            bytes=Sum("size_bytes", filter=here, default=0),
+            videos=Count("pk", filter=here & Q(kind=FileKind.VIDEO)),
+            growing=Count("pk", filter=Q(presence=Presence.GROWING)),
+            missing=Count("pk", filter=~here),
+            pending=Count("pk", filter=here & Q(probe_state=ProbeState.PENDING)),
+            failed=Count("pk", filter=here & Q(probe_state=ProbeState.FAILED)),
         )
     )
     return {folder_id: Totals(*counts) for folder_id, *counts in rows.iterator()}

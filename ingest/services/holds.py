@@ -59,7 +59,9 @@ def declare_gone(*, hold: MissingHold, user: User) -> int:
         count = absence.release_held(source=hold.source, folder=hold.folder)
         hold.decision, hold.decided_by, hold.decided_at = MissingHold.Decision.GONE, user, timezone.now()
         hold.save()
-        record_audit(actor=user, action="ingest.hold.gone", obj=hold, before={"decision": "open"}, after={"decision": "gone", "files": count})
+        record_audit(
+            actor=user, action="ingest.hold.gone", obj=hold, before={"decision": "open"}, after={"decision": "gone", "files": count}
+        )
     return count
 
 

@@ -26,7 +26,7 @@ from catalog.text import fold
 from ingest.errors import RootEmptyError, RootReplacedError
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
-from mam.lib.sources import AccessDeniedError, Entry, NotFoundError, SourceFileSystem, SuspectListingError, TransientError
+from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SuspectListingError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from catalog.models import Source
     from mam.jobs.context import JobContext
+    from mam.lib.sources import Entry, SourceFileSystem
 
 BATCH_ENTRIES = 5_000
 VERIFY_PERIOD_S = 24 * 3600  # an unchanged directory is listed anyway once in so long
@@ -139,7 +140,9 @@ class Scanner:
                 break
         return ready
 
-    def _not_listed(self, target: Target, error: AccessDeniedError | NotFoundError | TransientError | SuspectListingError, *, is_last_try: bool) -> None:
+    def _not_listed(
+        self, target: Target, error: AccessDeniedError | NotFoundError | TransientError | SuspectListingError, *, is_last_try: bool
+    ) -> None:
         """One directory failed. Its files stay as they are; the walk goes on unless the source itself seems to be gone."""
         if isinstance(error, NotFoundError):
             if target.folder_id == self.root.pk:

@@ -23,7 +23,7 @@ from mam.accounts import access
 from mam.accounts.services import record_audit
 from mam.jobs.models import JobPriority, LogLevel
 from mam.jobs.services import enqueue
-from mam.lib.sources import SourceError
+from mam.lib.sources.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,9 +127,9 @@ def _take_plan(source: Source) -> str:
 
 def _open_scan(source: Source, mode: str, ctx: JobContext) -> Scan:
     """The interrupted scan where it does at least what is asked, else a new one. A first scan is a full one."""
-    unfinished = Scan.objects.filter(
-        source=source, state=ScanState.RUNNING, started_at__gte=timezone.now() - _RESUME_WITHIN
-    ).order_by("-pk").first()
+    unfinished = (
+        Scan.objects.filter(source=source, state=ScanState.RUNNING, started_at__gte=timezone.now() - _RESUME_WITHIN).order_by("-pk").first()
+    )
     if unfinished is not None and (_RANK[unfinished.mode] >= _RANK[mode] or mode == ScanMode.GATED):
         scan = unfinished
         ctx.log("scan_resumed", source=source.name, files=scan.files)
@@ -175,14 +175,14 @@ def _folders_at(source: Source, paths: set[str]) -> Iterable[Folder]:
         level = [folder for folder in children if folder.path in paths]
 
 
-def _failed(scan: Scan, error: SourceError | RootEmptyError | RootReplacedError, state: str) -> None:
+def _failed(scan: Scan, error: SourceError | RootEmptyError | RootReplacedError, state: SourceState) -> None:
     """Keep a scan that may go on; end one that may not. The source says why."""
     if error.is_permanent:
         scan.state = ScanState.REFUSED if state == SourceState.DEGRADED else ScanState.FAILED
         scan.finished_at = timezone.now()
     scan.error_code, scan.error_params = error.code, error.params
     scan.save()
-    catalog_sources.set_state(source=scan.source, state=state, code=error.code, params=error.params)
+    catalog_sources.set_state(source_id=scan.source_id, state=state, code=error.code, params=error.params)
 
 
 def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
@@ -229,10 +229,10 @@ def _stamp_source(source: Source, scan: Scan) -> None:
     unreadable = Folder.objects.filter(source=source, is_missing=False).exclude(list_error="").count()
     if unreadable:
         catalog_sources.set_state(
-            source=source, state=SourceState.DEGRADED, code="unreadable_folders", params={"folders": unreadable}
+            source_id=source.pk, state=SourceState.DEGRADED, code="unreadable_folders", params={"folders": unreadable}
         )
     else:
-        catalog_sources.set_state(source=source, state=SourceState.ONLINE, code="", params={})
+        catalog_sources.set_state(source_id=source.pk, state=SourceState.ONLINE)
 
 
 def _plan_second_looks(source: Source, scanner: Scanner) -> None:

@@ -8,10 +8,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 from catalog.services import sources
+from catalog.services.sources import Credentials
 from ingest.models import ScanMode
 from ingest.services import scans
+from mam.lib import messages
 from mam.lib.errors import MamError
 
 
@@ -29,25 +32,25 @@ class Command(BaseCommand):
         parser.add_argument("--no-scan", action="store_true", help="do not ask for the first scan")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        password = self._password(options)
+        credentials = Credentials(options["username"], self._password(options), options["domain"])
         try:
+            if not options["no_test"]:
+                self._test(options, credentials)
             source = sources.create_source(
                 name=options["name"],
                 url=options["url"],
-                username=options["username"],
-                password=password,
-                domain=options["domain"],
+                credentials=credentials,
                 require_encryption=options["require_encryption"],
                 user=None,
             )
+            self.stdout.write(f"Added {source.name} ({source.url}).")
+            if not options["no_scan"]:
+                job = scans.request_scan(source=source, mode=ScanMode.FULL, user=None)
+                self.stdout.write(
+                    f"Its first scan is job {job.pk}: `manage.py scan {source.name!r}` shows it, or runs it if no worker does."
+                )
         except MamError as error:
             raise CommandError(str(error)) from error
-        if not options["no_test"]:
-            self._test_or_undo(source)
-        self.stdout.write(f"Added {source.name} ({source.url}).")
-        if not options["no_scan"]:
-            job = scans.request_scan(source=source, mode=ScanMode.FULL, user=None)
-            self.stdout.write(f"Its first scan is job {job.pk}; `manage.py scan {source.name!r}` shows it, or runs it if no worker does.")
 
     def _password(self, options: dict[str, Any]) -> str:
         if options["password_stdin"]:
@@ -56,10 +59,9 @@ class Command(BaseCommand):
             return getpass.getpass()
         return ""
 
-    def _test_or_undo(self, source: sources.Source) -> None:
-        try:
-            health = sources.test_connection(source=source, user=None)
-        except MamError as error:
-            sources.delete_source(source=source, user=None, confirm_name=source.name)
-            raise CommandError(f"{error} Nothing was added.") from error
-        self.stdout.write(f"{health.server}: {health.dialect}, {health.latency_ms:.1f} ms")
+    def _test(self, options: dict[str, Any], credentials: Credentials) -> None:
+        """Nothing is added that does not answer."""
+        report = sources.try_address(url=options["url"], credentials=credentials, require_encryption=options["require_encryption"])
+        if not report.is_ok:
+            raise CommandError(f"{messages.render(report.code, report.params, gettext)} Nothing was added.")
+        self.stdout.write(f"{report.server}: {report.dialect}, {report.latency_ms:.1f} ms, {report.root_entries} entries in the root.")

@@ -49,7 +49,13 @@ class Command(BaseCommand):
 
     def _follow(self, job: Job, source: Source) -> None:
         """Run the job here when no worker has it; show the progress of whoever runs it."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         with Progress(*columns, disable=not self.stdout.isatty()) as bar:
             task = bar.add_task(source.name, total=None, note="")
             worker = _run_here(job.pk)
