@@ -18,13 +18,6 @@ class JobStateError(MamError):
     http_status = 409
 
 
-class UnexpectedError(MamError):
-    """The stand-in for an exception that nobody foresaw; the traceback is in the job's log."""
-
-    code = "unexpected"
-    template = gettext_noop("Something unexpected went wrong: %(error)s")
-
-
 class WorkerLostError(MamError):
     code = "worker_lost"
     template = gettext_noop("The worker stopped answering, %(attempts)s times in a row.")

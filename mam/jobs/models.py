@@ -8,7 +8,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from mam.jobs import registry
+from mam.lib import messages
 
 
 class JobState(models.TextChoices):
@@ -83,6 +87,33 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} ({self.state})"
 
+    @property
+    def kind_label(self) -> str:
+        """What kind of work this is, in the reader's language."""
+        return gettext(registry.label_of(self.kind))
+
+    @property
+    def progress_percent(self) -> int | None:
+        """0 to 100, rounded down; None while the total is not known."""
+        if not self.progress_total:
+            return None
+        return max(0, min(100, self.progress_done * 100 // self.progress_total))
+
+    @property
+    def error_text(self) -> str:
+        """Why the last attempt failed, in the reader's language; "" when it did not."""
+        return messages.render(self.error_code, self.error_params, gettext) if self.error_code else ""
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether it has not ended, and nobody asked for its end."""
+        return self.state in {JobState.QUEUED, JobState.RUNNING} and not self.cancel_requested
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether it ended without success."""
+        return self.state in {JobState.FAILED, JobState.CANCELLED}
+
 
 class JobLog(models.Model):
     """One line of a job's log, as code and parameters. Append-only; ids grow in commit order, so a reader's cursor is safe."""
@@ -100,6 +131,16 @@ class JobLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%T} {self.code}"
+
+    @property
+    def message(self) -> str:
+        """The line's text in the reader's language."""
+        return messages.render(self.code, self.params, gettext)
+
+    @property
+    def level_label(self) -> str:
+        """The level's name."""
+        return str(self.get_level_display())
 
 
 class Lease(models.Model):

@@ -9,6 +9,7 @@ import time
 import traceback
 import uuid
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -23,7 +24,6 @@ from mam.jobs.errors import (
     JobInterruptedError,
     LeaseLostError,
     SupersededError,
-    UnexpectedError,
     WorkerStoppingError,
 )
 from mam.jobs.models import Job, JobLog, JobState, LogLevel
@@ -31,6 +31,8 @@ from mam.lib.errors import MamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+UNEXPECTED = "unexpected"  # the code, also of a failed request, for what nobody foresaw
 
 _logger = logging.getLogger(__name__)
 _BEAT_S = 0.5  # how soon a cancel or a shutdown is seen
@@ -124,12 +126,12 @@ def _run(job: Job, context: JobContext) -> Callable[[], list[JobLog]]:
     except MamError as error:
         if context.interruption is not None:  # whatever stopped the task, it was stopped because of this
             return _interrupted(job, context, context.interruption)
-        return _failed(job, context, error, [])
-    except Exception as error:
+        return _failed(job, context, _Failure(error.code, error.params, error.is_permanent))
+    except Exception as error:  # a task's bug fails its job, not the worker; log and logger keep it whole
         _logger.exception("job %s (%s) failed unexpectedly", job.pk, job.kind)
         text = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
-        line = JobLog(job_id=job.pk, level=LogLevel.ERROR, code=log.TRACEBACK, params={"text": text})
-        return _failed(job, context, UnexpectedError(error=f"{type(error).__name__}: {error}"[:500]), [line])
+        params = {"error": f"{type(error).__name__}: {error}"[:500]}
+        return _failed(job, context, _Failure(UNEXPECTED, params, is_permanent=True, traceback=text))
     return lambda: [context.end(JobState.SUCCEEDED, log.SUCCEEDED, result=result, error_code="", error_params={})]
 
 
@@ -145,16 +147,26 @@ def _interrupted(job: Job, context: JobContext, reason: JobInterruptedError) -> 
     return lost
 
 
-def _failed(job: Job, context: JobContext, error: MamError, lines: list[JobLog]) -> Callable[[], list[JobLog]]:
-    said = JobLog(job_id=job.pk, level=LogLevel.ERROR, code=error.code, params=error.params)
-    fields = {"error_code": error.code, "error_params": error.params}
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    code: str
+    params: dict[str, Any]
+    is_permanent: bool
+    traceback: str = ""
+
+
+def _failed(job: Job, context: JobContext, failure: _Failure) -> Callable[[], list[JobLog]]:
+    lines = [JobLog(job_id=job.pk, level=LogLevel.ERROR, code=failure.code, params=failure.params)]
+    if failure.traceback:
+        lines.insert(0, JobLog(job_id=job.pk, level=LogLevel.ERROR, code=log.TRACEBACK, params={"text": failure.traceback}))
+    fields = {"error_code": failure.code, "error_params": failure.params}
 
     def settle() -> list[JobLog]:
-        if error.is_permanent or job.attempt >= job.max_attempts:
-            return [*lines, said, context.end(JobState.FAILED, log.FAILED, level=LogLevel.ERROR, **fields)]
+        if failure.is_permanent or job.attempt >= job.max_attempts:
+            return [*lines, context.end(JobState.FAILED, log.FAILED, level=LogLevel.ERROR, **fields)]
         seconds = backoff_s(job.attempt)
         at = timezone.now() + datetime.timedelta(seconds=seconds)
-        return [*lines, said, *_put_back(context, log.RETRYING, at=at, params={"seconds": seconds}, **fields)]
+        return [*lines, *_put_back(context, log.RETRYING, at=at, params={"seconds": seconds}, **fields)]
 
     return settle
 

@@ -81,7 +81,6 @@ class Child:
         self.failures = 0 if now - self.started_at > _SOUND_AFTER_S else self.failures + 1
         self.start_at = now + min(_LONGEST_BACKOFF_S, 2.0 ** (self.failures - 1)) if self.failures else now
         _say(f"{self.name} ended (status {self.popen.returncode}); starting it again in {self.start_at - now:.0f} s")
-        self.popen.kill_group()
         self.popen = None
 
 
@@ -190,7 +189,9 @@ def _check_port() -> None:
 
 def _address() -> tuple[str, int]:
     """Where the web server can be reached from this machine."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST), settings.PORT  # noqa: S104 - compared, not bound
+    own: dict[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+    host: str = settings.HOST
+    return own.get(host, host), settings.PORT
 
 
 def _answers() -> bool:

@@ -11,14 +11,23 @@ import logging
 import os
 import threading
 
-from channels.layers import get_channel_layer
+from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 
 GROUP = "jobs.live"
 MESSAGE_TYPE = "jobs.changed"
 _PAUSE_S = 0.025
 _logger = logging.getLogger(__name__)
+
+
+def layer() -> BaseChannelLayer:
+    """The channel layer of the settings."""
+    found = get_channel_layer()
+    if found is None:
+        raise ImproperlyConfigured("CHANNEL_LAYERS has no default")
+    return found
 
 
 class _Sender:
@@ -44,12 +53,12 @@ class _Sender:
         asyncio.run(self._send_for_ever())
 
     async def _send_for_ever(self) -> None:
-        layer = get_channel_layer()
+        channels = layer()
         while True:
             await asyncio.to_thread(self._pending.wait)
             self._pending.clear()
             try:
-                await layer.group_send(GROUP, {"type": MESSAGE_TYPE})
+                await channels.group_send(GROUP, {"type": MESSAGE_TYPE})
             except (RedisError, OSError) as error:
                 _logger.warning("live readers were not told: %s", error)
             await asyncio.sleep(_PAUSE_S)

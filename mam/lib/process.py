@@ -147,7 +147,7 @@ def run(
     *,
     timeout_s: float,
     cancelled: threading.Event | None = None,
-    input: bytes = b"",  # noqa: A002 - the name subprocess.run gives it
+    input: bytes = b"",
     on_output: Callable[[str], None] | None = None,
     on_error_output: Callable[[str], None] | None = None,
     capture_limit_bytes: int = 16 * 1024 * 1024,
@@ -158,8 +158,8 @@ def run(
     """Run a program to its end and return how it ended; a status other than 0 is not an error here.
 
     `on_output` and `on_error_output` get each line (without its end; `\\r` ends one too) as soon as it is there; what they
-    raise stops the program. `cancelled` is seen within 0.1 s. Whatever happens, nothing of the program's process group is
-    left when this returns. Raises ProgramMissingError, ProcessTimeoutError, ProcessCancelledError.
+    raise stops the program. `cancelled` is seen within 0.1 s. Whatever happens, everything in the program's process group
+    has got SIGKILL when this returns. Raises ProgramMissingError, ProcessTimeoutError, ProcessCancelledError.
     """
     started = time.monotonic()
     child = start(

@@ -1,0 +1,67 @@
+"""Reads of jobs. Whoever has `jobs.view_job` sees all of them; the views and consumers ask for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Max
+
+from mam.jobs.models import Job, JobLog, JobState
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+# Tab of the Jobs page -> states, and the order of its rows: what waits in the order of its start, the rest newest first.
+TABS: dict[str, tuple[list[JobState], list[str]]] = {
+    "running": ([JobState.RUNNING], ["-pk"]),
+    "waiting": ([JobState.QUEUED], ["priority", "pk"]),
+    "failed": ([JobState.FAILED], ["-pk"]),
+    "done": ([JobState.SUCCEEDED, JobState.CANCELLED], ["-pk"]),
+}
+COUNT_LIMIT = 1000  # counting stops here ("1,000+"): a count of all finished jobs would read all of them
+
+
+def list_jobs(*, tab: str, kind: str = "", queue: str = "") -> QuerySet[Job]:
+    """Jobs of a tab (a key of TABS), without an order. Empty `kind` and `queue` stand for all."""
+    jobs = Job.objects.filter(state__in=TABS[tab][0]).select_related("requested_by")
+    if kind:
+        jobs = jobs.filter(kind=kind)
+    if queue:
+        jobs = jobs.filter(queue=queue)
+    return jobs
+
+
+def count_jobs() -> dict[str, int]:
+    """How many jobs are in each tab; COUNT_LIMIT means that many or more. One query a tab, each over an index."""
+    return {tab: Job.objects.filter(state__in=states).order_by()[:COUNT_LIMIT].count() for tab, (states, _) in TABS.items()}
+
+
+def count_active() -> dict[str, int]:
+    """How many jobs run and wait: {"running": n, "waiting": n}, each at most COUNT_LIMIT."""
+    return {
+        name: Job.objects.filter(state=state).order_by()[:COUNT_LIMIT].count()
+        for name, state in (("running", JobState.RUNNING), ("waiting", JobState.QUEUED))
+    }
+
+
+def list_log(*, after: int = 0, job_id: int | None = None, limit: int = 500) -> list[JobLog]:
+    """At most `limit` lines with ids above `after`, oldest first; of one job or of all."""
+    lines = JobLog.objects.filter(pk__gt=after)
+    if job_id is not None:
+        lines = lines.filter(job_id=job_id)
+    return list(lines.order_by("pk")[:limit])
+
+
+def list_log_tail(*, job_id: int, limit: int = 500) -> list[JobLog]:
+    """The last `limit` lines of a job, oldest first."""
+    return list(JobLog.objects.filter(job_id=job_id).order_by("-pk")[:limit])[::-1]
+
+
+def last_log_id() -> int:
+    """The highest line id there is; 0 for an empty log."""
+    return JobLog.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def log_cursor(text: str) -> int | None:
+    """The `after` of an address as a line id; None when it is missing or not a number that can be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
