@@ -115,6 +115,12 @@ def format_duration(duration_ms: int | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+@register.filter("duration_until")
+def format_duration_until(start: datetime, end: datetime) -> str:
+    """`{{ job.started_at|duration_until:job.finished_at }}` -> "1:02:03"."""
+    return format_duration(int((end - start).total_seconds() * 1000))
+
+
 @register.filter("frame_rate")
 def format_frame_rate(rate: Fraction | int | None) -> str:
     """Fraction(30000, 1001) -> "29.97 fps", Fraction(25) -> "25 fps"; three decimals at most, zeros at the end cut."""

@@ -149,9 +149,9 @@ def breakable(text: str) -> SafeString:
 
 
 @register.filter
-def initials(name: str) -> str:
+def initials(name: object) -> str:
     """One letter (or Hangul syllable) for an avatar."""
-    return name.strip()[:1].upper() or "?"
+    return str(name).strip()[:1].upper() or "?"
 
 
 @register.filter

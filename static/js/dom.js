@@ -45,9 +45,9 @@ export function csrfToken() {
   return document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 }
 
-/** POST a form's data in the background; resolves to the response. */
+/** POST a form's data in the background; resolves to the response, without following where it leads. */
 export function post(url, data) {
-  return fetch(url, { method: "POST", body: data, headers: { "X-CSRFToken": csrfToken(), "HX-Request": "true" } });
+  return fetch(url, { method: "POST", body: data, redirect: "manual", headers: { "X-CSRFToken": csrfToken() } });
 }
 
 /** Remember a choice for a year; read by templates/base.html, so that the next page comes right at once. */

@@ -1,4 +1,4 @@
-// The frame's own choices: narrow rail, theme, language. Signed in they are kept by the account, else by a cookie.
+// The frame's own choices: narrow rail (kept by a cookie) and theme (kept by the server).
 
 import { on, post, setCookie, text } from "./dom.js";
 import { toast } from "./toasts.js";
@@ -13,34 +13,22 @@ function toggleRail(_event, button) {
   setCookie("rail", collapsed ? "collapsed" : "open");
 }
 
+/** Shown at once, kept by the server (account and cookie). Language is a plain form: the whole page changes. */
 async function chooseTheme(event, button) {
   event.preventDefault();
   const form = button.form;
-  show(button.value);
+  if (button.value === "system") delete root.dataset.theme;
+  else root.dataset.theme = button.value;
   form.querySelectorAll("button").forEach((other) => other.setAttribute("aria-pressed", other === button));
   button.closest("[popover]")?.hidePopover();
-  if (!("kept" in form.dataset)) return;
   const data = new FormData(form);
   data.set(button.name, button.value);
   const response = await post(form.action, data).catch(() => null);
-  if (!response?.ok) toast({ text: text("requestFailed"), tone: "warning" });
-}
-
-function show(theme) {
-  if (theme === "system") delete root.dataset.theme;
-  else root.dataset.theme = theme;
-  setCookie("theme", theme);
-}
-
-function chooseLanguage(event, button) {
-  if ("kept" in button.form.dataset) return; // the form is sent
-  event.preventDefault();
-  setCookie("django_language", button.value);
-  location.reload();
+  // The answer leads back to the page, which needs not be fetched.
+  if (response?.type !== "opaqueredirect") toast({ text: text("requestFailed"), tone: "warning" });
 }
 
 export function start() {
   on("click", "[data-rail-toggle]", toggleRail);
   on("click", "[data-theme-choice] button", chooseTheme);
-  on("click", "[data-language-choice] button", chooseLanguage);
 }

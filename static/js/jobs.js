@@ -13,38 +13,41 @@ const speeds = new Map(); // id -> {done, at, rate}
 /** Amount per second, smoothed; null until there are two readings. */
 function measure(job) {
   const now = performance.now() / 1000;
+  const { done } = job.progress;
   const before = speeds.get(job.id);
-  if (!before || job.done < before.done) {
-    speeds.set(job.id, { done: job.done, at: now, rate: null });
+  if (!before || done < before.done) {
+    speeds.set(job.id, { done, at: now, rate: null });
     return null;
   }
   const seconds = now - before.at;
   if (seconds < 0.5) return before.rate;
-  const latest = (job.done - before.done) / seconds;
+  const latest = (done - before.done) / seconds;
   const rate = before.rate === null ? latest : 0.7 * before.rate + 0.3 * latest;
-  speeds.set(job.id, { done: job.done, at: now, rate });
+  speeds.set(job.id, { done, at: now, rate });
   return rate;
 }
 
 function paceOf(job) {
   const rate = measure(job);
   if (!rate) return "";
-  const pace = text("perSecond", { amount: format.amount(rate, job.unit) });
-  if (job.total === null || job.total <= job.done) return pace;
-  return `${pace} · ${text("timeLeft", { time: format.span((job.total - job.done) / rate) })}`;
+  const { done, total, unit } = job.progress;
+  const pace = text("perSecond", { amount: format.amount(rate, unit) });
+  if (total === null || total <= done) return pace;
+  return `${pace} · ${text("timeLeft", { time: format.span((total - done) / rate) })}`;
 }
 
 function paint(row, job) {
   const bar = row.querySelector("progress");
   if (!bar) return;
-  if (job.total) bar.value = Math.min(1, job.done / job.total);
+  const { done, total, unit, note: words } = job.progress;
+  if (total) bar.value = Math.min(1, done / total);
   else bar.removeAttribute("value");
-  row.querySelector("[data-progress-text]").textContent = format.progress(job.done, job.total, job.unit);
+  row.querySelector("[data-progress-text]").textContent = format.progress(done, total, unit);
   row.querySelector("[data-progress-rate]").textContent = paceOf(job);
   const note = row.querySelector("[data-job-note]");
   if (note) {
-    note.textContent = job.note;
-    note.title = job.note;
+    note.textContent = words;
+    note.title = words;
   }
 }
 
@@ -52,8 +55,9 @@ function paintRing() {
   const link = document.querySelector("[data-jobs-ring]");
   if (!link) return;
   const running = [...jobs.values()].filter((job) => job.state === "running");
-  const known = running.filter((job) => job.total);
-  const share = known.length ? known.reduce((sum, job) => sum + Math.min(1, job.done / job.total), 0) / known.length : null;
+  const known = running.filter((job) => job.progress.total);
+  const shares = known.map(({ progress }) => Math.min(1, progress.done / progress.total));
+  const share = shares.length ? shares.reduce((sum, one) => sum + one, 0) / shares.length : null;
   const label = running.length ? text("jobsRunning", { count: running.length }) : text("noJobsRunning");
   const ring = link.querySelector(".ring");
   ring.setAttribute("aria-label", label);
@@ -65,8 +69,8 @@ function paintRing() {
 }
 
 function tellEnd(job) {
-  const message = text(job.state === "failed" ? "jobFailed" : "jobSucceeded", { subject: job.subject || job.label });
-  if (job.state === "failed" && job.is_mine) toast({ text: message, tone: "danger" });
+  const message = text(job.state === "failed" ? "jobFailed" : "jobSucceeded", { subject: job.subject || job.kind_label });
+  if (job.state === "failed" && job.requested_by === document.body.dataset.user) toast({ text: message, tone: "danger" });
   else if (job.state !== "cancelled") announce(message);
 }
 

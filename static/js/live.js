@@ -6,7 +6,8 @@ import { announce, text } from "./dom.js";
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const GRACE_MS = 3000;
-const LOGGED_OUT = 4401; // mam.accounts.websocket.CLOSE_LOGGED_OUT
+// The login ended, or the right was taken away (mam.accounts.websocket, mam.jobs.consumers): trying again is no use.
+const FINAL_CODES = new Set([4401, 4403]);
 
 const lost = new Map(); // connection -> when it was lost
 
@@ -33,9 +34,9 @@ export function connect(path, { query = () => ({}), receive }) {
     socket.addEventListener("message", (event) => receive(JSON.parse(event.data)));
     socket.addEventListener("close", (event) => {
       if (isOver) return;
-      if (event.code === LOGGED_OUT) {
+      if (FINAL_CODES.has(event.code)) {
         found(key);
-        return; // logging in again is the person's choice
+        return;
       }
       miss(key);
       timer = setTimeout(attempt, wait * (0.75 + Math.random() / 2));
