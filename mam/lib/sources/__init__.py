@@ -52,7 +52,7 @@ def open_source(
             local_path=partial(local_path, address.root),
         )
     user_domain, _, user = username.rpartition("\\")  # people type DOMAIN\\user
-    login = Login(address.host, address.port, user, password, domain or user_domain, timeout_s)
+    login = Login(str(address), address.host, address.port, user, password, domain or user_domain, timeout_s)
     connector = SmbConnector(address, login, require_encryption=require_encryption)
     return PooledSource(
         connector.connect, address=str(address), parallelism=parallelism, timing=timing, throttle=throttle, watcher=connector.watch

@@ -58,8 +58,7 @@ class PooledSource:
         return self._attempt(lambda connection: connection.list_directory(parts))
 
     def stat(self, path: str) -> Entry:
-        parts = split_path(path)
-        return self._attempt(lambda connection: connection.stat(parts))
+        return self._describe(split_path(path))
 
     def open(self, path: str) -> RangedReader:
         return _Reader(self._pool, self._attempt_with, self._throttle, split_path(path), self.target(path))
@@ -69,7 +68,8 @@ class PooledSource:
         if not parts:
             raise ConflictError(target=self.target(path))
         part = (*parts[:-1], part_name(parts[-1]))
-        self._refuse_existing(parts, path)
+        if self._find(parts) is not None:
+            raise ConflictError(target=self.target(path))
         try:
             self._fill(part, data)
             self._move(part, parts)
@@ -77,7 +77,7 @@ class PooledSource:
             with suppress(SourceError), self._pool.borrow() as connection:
                 connection.remove_file(part)
             raise
-        return self._attempt(lambda connection: connection.stat(parts))
+        return self._describe(parts)
 
     def rename(self, old: str, new: str) -> None:
         old_parts, new_parts = split_path(old), split_path(new)
@@ -117,10 +117,14 @@ class PooledSource:
                 self._timing.sleep(delay_s)
         return action()
 
-    def _refuse_existing(self, parts: tuple[str, ...], path: str) -> None:
-        with suppress(NotFoundError):
-            self._attempt(lambda connection: connection.stat(parts))
-            raise ConflictError(target=self.target(path))
+    def _find(self, parts: tuple[str, ...]) -> Entry | None:
+        return self._attempt(lambda connection: connection.find(parts))
+
+    def _describe(self, parts: tuple[str, ...]) -> Entry:
+        entry = self._find(parts)
+        if entry is None:
+            raise NotFoundError(target=self.target("/".join(parts)))
+        return entry
 
     def _fill(self, part: tuple[str, ...], data: Iterable[bytes] | BinaryIO) -> None:
         """Write `data` into the new file `part`. After a broken connection it goes on where the server confirmed the last block."""
@@ -141,12 +145,12 @@ class PooledSource:
             self._attempt_with(lambda: file.use(lambda c, h: c.flush(h)))
         finally:
             file.close()
-        if self._attempt(lambda connection: connection.stat(part)).size_bytes != written:
+        if self._describe(part).size_bytes != written:
             raise ChangedError(target=self.target("/".join(part)))
 
     def _move(self, old: tuple[str, ...], new: tuple[str, ...]) -> None:
         """Rename without overwriting. When the answer was lost on the way, look whether it happened instead of failing."""
-        moved = self._attempt(lambda connection: connection.stat(old))
+        moved = self._describe(old)
         was_answer_lost = False
 
         def move(connection: Connection) -> None:
@@ -160,9 +164,8 @@ class PooledSource:
         try:
             self._attempt(move)
         except (NotFoundError, ConflictError):
-            if not was_answer_lost or moved.file_id is None:
-                raise
-            if self._attempt(lambda connection: connection.stat(new)).file_id != moved.file_id:
+            arrived = self._find(new) if was_answer_lost else None
+            if arrived is None or arrived.file_id is None or arrived.file_id != moved.file_id:
                 raise
 
 

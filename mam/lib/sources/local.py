@@ -52,15 +52,14 @@ class LocalConnection:
             finally:
                 os.close(listed)
 
-    def stat(self, parts: tuple[str, ...]) -> Entry:
+    def find(self, parts: tuple[str, ...]) -> Entry | None:
         if not parts:
-            with self._directory(()) as root:
-                return _describe("", os.fstat(root))
-        with self._parent(parts) as (folder, name):
-            entry = _entry(name, folder)
-        if entry is None:
-            raise NotFoundError(target=self._target(parts))
-        return entry
+            return self._root_entry()
+        try:
+            with self._parent(parts) as (folder, name):
+                return _entry(name, folder)
+        except NotFoundError:
+            return None
 
     def open_file(self, parts: tuple[str, ...]) -> tuple[int, Entry]:
         return self._open(parts, _READ)
@@ -106,7 +105,7 @@ class LocalConnection:
 
     def health(self) -> Health:
         started_s = time.perf_counter()
-        root = self.stat(())
+        root = self._root_entry()
         latency_ms = (time.perf_counter() - started_s) * 1000
         device, kind = _mount_of(self._root)
         with self._errors(()):
@@ -117,6 +116,10 @@ class LocalConnection:
     def close(self) -> None:
         while self._handles:
             os.close(self._handles.pop())
+
+    def _root_entry(self) -> Entry:
+        with self._directory(()) as root:
+            return _describe("", os.fstat(root))
 
     def _open(self, parts: tuple[str, ...], flags: int) -> tuple[int, Entry]:
         with self._parent(parts) as (folder, name):

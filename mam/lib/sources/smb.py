@@ -33,7 +33,7 @@ class SmbConnector:
     def connect(self) -> SmbConnection:
         """A connection to the share. Raises SourceError's subclasses; AuthFailedError after one attempt."""
         channel = self._open() if self._open else self._choose()
-        return SmbConnection(channel, base=self._url.path, address=str(self._url), server=self._login.target)
+        return SmbConnection(channel, base=self._url.path, address=self._login.target, server=f"{self._login.host}:{self._login.port}")
 
     def watch(self, on_change: Callable[[str], None], stop: threading.Event) -> bool:
         """Report changes over a connection of its own."""
@@ -58,7 +58,7 @@ class SmbConnector:
         try:
             reply = channel.call(messages.tree_connect(self._login.host, self._url.share))
             if reply.status != messages.STATUS_SUCCESS:
-                raise from_ntstatus(reply.status, str(self._url))
+                raise from_ntstatus(reply.status, self._login.target)
         except BaseException:
             channel.close()
             raise

@@ -27,16 +27,13 @@ class LoginUnsupportedError(UnsupportedError):
 class Login:
     """Where to log in, and as whom. The password is never shown."""
 
+    target: str  # the source's address, for errors
     host: str
     port: int
     username: str
     password: str = field(repr=False)
     domain: str
     timeout_s: float
-
-    @property
-    def target(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 def log_in(login: Login) -> Channel:
@@ -89,6 +86,7 @@ def _connect(connection: SMBConnection, login: Login) -> None:
 def _from_protocol_error(error: ProtocolError, connection: SMBConnection, login: Login) -> Exception:
     """A refused dialect goes to the other backend, and so does a session that is refused for its lack of encryption."""
     status = getattr(error.smb_message, "status", 0)
+    status = getattr(status, "internal_value", status)  # an SMB 1 message wraps it
     classified = from_ntstatus(status, login.target)
     if connection.has_negotiated and isinstance(classified, AuthFailedError | TransientError):
         return classified

@@ -17,6 +17,7 @@ from mam.lib.sources.errors import SourceError
 
 SMB_PORT = 445
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(?::(?P<port>\d*))?")
+_NEEDS_ENCODING = re.compile("[%\x00-\x1f\x7f\udc80-\udcff]")
 
 
 class InvalidSourceUrlError(SourceError):
@@ -64,7 +65,7 @@ class SmbUrl:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == SMB_PORT else f":{self.port}"
-        return f"smb://{host}{port}/" + "/".join(quote(name, safe=" ") for name in (self.share, *self.path))
+        return f"smb://{host}{port}/" + "/".join(_readable(name) for name in (self.share, *self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class LocalUrl:
     root: Path
 
     def __str__(self) -> str:
-        return "file://" + quote(os.fsencode(self.root), safe="/ ")
+        return "file://" + _readable(str(self.root))
 
 
 def parse_url(url: str) -> SmbUrl | LocalUrl:
@@ -87,6 +88,11 @@ def parse_url(url: str) -> SmbUrl | LocalUrl:
     if not separator or scheme.lower() not in ("smb", "file"):
         raise UrlSchemeError(url=url)
     return _local_url(url, authority, path) if scheme.lower() == "file" else _smb_url(url, authority, path)
+
+
+def _readable(path: str) -> str:
+    """Percent-encoded only where it has to be, so that people can read their own folder names."""
+    return _NEEDS_ENCODING.sub(lambda found: quote(os.fsencode(found[0])), path)
 
 
 def _local_url(url: str, authority: str, path: str) -> LocalUrl:

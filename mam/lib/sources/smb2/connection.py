@@ -65,7 +65,13 @@ class SmbConnection:
             raise SuspectListingError(target=self._target(parts))
         return entries
 
-    def stat(self, parts: tuple[str, ...]) -> Entry:
+    def find(self, parts: tuple[str, ...]) -> Entry | None:
+        try:
+            return self._stat(parts)
+        except NotFoundError:
+            return None
+
+    def _stat(self, parts: tuple[str, ...]) -> Entry:
         opened, identity, _closed = self._channel.chain(
             [m.create(self.wire_path(parts), access=m.FILE_READ_ATTRIBUTES), m.query_file_id(), m.close()]
         )

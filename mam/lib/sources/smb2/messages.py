@@ -48,6 +48,7 @@ _FILE_ID_FULL_DIRECTORY = 0x26
 _NOTIFY_WHOLE_TREE = 1
 _NOTIFY_NAMES_SIZES_TIMES = 0x1 | 0x2 | 0x8 | 0x10 | 0x40
 
+_NO_FILE_ID = (0, -1)  # MS-FSCC 2.1.9
 _EPOCH_1601 = 116_444_736_000_000_000  # FILETIME (100 ns since 1601 UTC) of 1970-01-01
 
 _CREATE = struct.Struct("<HBBIQQIIIIIHHII")
@@ -176,17 +177,18 @@ def parse_query_directory(reply: memoryview) -> Listed:
     entries: list[Entry] = []
     dots = 0
     at, step = 0, 1
-    while step and data:
+    while step and data:  # the innermost loop of every scan: no calls that can be avoided
         step, written, changed, size, attributes, name_bytes, tag, file_id = _FULL_ENTRY.unpack_from(data, at)
-        name = names.from_utf16(bytes(data[at + 80 : at + 80 + name_bytes]))
+        name = names.from_utf16(data[at + 80 : at + 80 + name_bytes])
         at += step
-        if name in (".", ".."):
+        if name == "." or name == "..":
             dots += 1
             continue
         if attributes & ATTRIBUTE_REPARSE_POINT and tag & _NAME_SURROGATE:
             continue
-        is_dir = bool(attributes & ATTRIBUTE_DIRECTORY)
-        entries.append(Entry(name, is_dir, 0 if is_dir else size, _to_unix_ns(written), _to_unix_ns(changed), known_file_id(file_id)))
+        is_dir = attributes & ATTRIBUTE_DIRECTORY != 0
+        mtime_ns, ctime_ns = (written - _EPOCH_1601) * 100, (changed - _EPOCH_1601) * 100
+        entries.append(Entry(name, is_dir, 0 if is_dir else size, mtime_ns, ctime_ns, file_id if file_id not in _NO_FILE_ID else None))
     return Listed(entries, dots)
 
 
@@ -195,7 +197,8 @@ def query_file_id(handle: bytes = RELATED_HANDLE) -> Request:
 
 
 def parse_file_id(reply: memoryview) -> int | None:
-    return known_file_id(struct.unpack_from("<q", _buffer(reply))[0])
+    file_id = struct.unpack_from("<q", _buffer(reply))[0]
+    return None if file_id in _NO_FILE_ID else file_id
 
 
 def query_volume(handle: bytes = RELATED_HANDLE) -> Request:
@@ -231,11 +234,6 @@ def parse_change_notify(reply: memoryview) -> list[str]:
         paths.append(names.from_utf16(bytes(data[at + 12 : at + 12 + name_bytes])).replace("\\", "/"))
         at += step
     return paths
-
-
-def known_file_id(value: int) -> int | None:
-    """0 and -1 mean that the server has none (MS-FSCC 2.1.9)."""
-    return None if value in (0, -1) else value
 
 
 def _set_info(kind: int, data: bytes, handle: bytes) -> Request:
