@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "mam.accounts.middleware.ViewerPreferencesMiddleware",
+    "mam.accounts.middleware.MamErrorMiddleware",
 ]
 
 ROOT_URLCONF = "mam.urls"
@@ -169,6 +170,7 @@ MAM_FIRST_START = ["ingest.demo.make_demo_source"]
 MAM_CLOCK: dict[str, float] = {
     "mam.jobs.tasks.reap": 2,
     "mam.jobs.tasks.purge_old": 3600,
+    "mam.accounts.tasks.purge_expired": 3600,
     "ingest.tasks.enqueue_due": 1,
     "ingest.tasks.purge_scans": 3600,
 }
@@ -208,7 +210,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_ADAPTER = "mam.accounts.adapter.AccountAdapter"  # no self-service sign-up
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_SESSION_REMEMBER = None  # asked for; without it the session ends with the browser
+ACCOUNT_FORMS = {"login": "mam.accounts.forms.LoginForm"}
 ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "mam.accounts.adapter.MfaAdapter"  # second-factor secrets are encrypted at rest
@@ -238,6 +241,8 @@ MAM_NAV: list[dict[str, Any]] = [
     {"url_name": "ingest:source_manage", "label": _("Sources"), "icon": "source", "permission": "catalog.manage_source", "keys": "g o"},
     {"url_name": "admin:index", "label": _("Admin"), "icon": "admin", "permission": "staff", "keys": "g a"},
 ]
+
+UNFOLD: dict[str, Any] = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, "SITE_URL": "/"}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -309,6 +314,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "mam.accounts.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health$"]  # asked by a monitor on the machine itself, past the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

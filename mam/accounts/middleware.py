@@ -1,7 +1,8 @@
-"""Per-request settings: the request's id, and the viewer's language and time zone."""
+"""Around every request: its id, the viewer's language and time zone, and errors of ours as answers."""
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 import zoneinfo
@@ -13,7 +14,9 @@ from django.conf import settings
 from django.utils import timezone, translation
 
 from mam.accounts.context import request_id_context
+from mam.accounts.error_pages import answer_error
 from mam.accounts.models import User
+from mam.lib.errors import MamError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+logger = logging.getLogger(__name__)
 
 # What a proxy may hand us: long enough to be unique, no character that could break a log line. The audit stores 36.
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,36}")
@@ -98,3 +103,21 @@ def _activate_language(request: HttpRequest, user: AbstractBaseUser | AnonymousU
         return zoneinfo.ZoneInfo(user.time_zone) if user.time_zone else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return None  # a zone this machine does not know (any more): the installation's own
+
+
+class MamErrorMiddleware(_BothWaysMiddleware):
+    """An error of ours that leaves a view is an answer with its own words and status, not a crash."""
+
+    def _serve(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)  # type: ignore[return-value]
+
+    async def _aserve(self, request: HttpRequest) -> HttpResponseBase:
+        return await self.get_response(request)  # type: ignore[misc]
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """None for everything else. What is our fault (500 and above) goes into the log with its traceback."""
+        if not isinstance(exception, MamError):
+            return None
+        if exception.http_status >= 500:
+            logger.error("%s: %s", exception.code, exception, exc_info=exception)
+        return answer_error(request, exception)

@@ -149,6 +149,14 @@ def set_password(*, actor: User | None, user: User, password: str) -> None:
 
 
 @transaction.atomic
+def change_own_password(*, user: User, password: str) -> None:
+    """The user's own new password, already found strong enough. All other sessions and tokens of theirs end."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record_audit(actor=user, action="accounts.user.change_password", obj=user, before={}, after={})
+
+
+@transaction.atomic
 def reset_second_factor(*, actor: User | None, user: User) -> None:
     """Remove the user's authenticator app and recovery codes, for who lost the device. Raises PermissionDeniedError."""
     _require_may_manage(actor, user)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, JsonResponse
+from django.http import Http404
 from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.exceptions import APIException
@@ -31,7 +31,7 @@ messages.register(
     {
         "invalid": gettext_noop("Some of what was sent is not valid."),
         "not_found": gettext_noop("There is no such thing here."),
-        "unexpected": gettext_noop("Something went wrong on our side. It has been logged."),
+        "internal_error": gettext_noop("Something went wrong on our side. It has been logged."),
         "bad_request": gettext_noop("The request could not be understood."),
         "csrf_failed": gettext_noop("This form is out of date. Load the page again and send it once more."),
     }
@@ -125,13 +125,8 @@ def error_body(code: str, params: Mapping[str, Any], message: str = "") -> dict[
     return {"code": code, "message": message or messages.render(code, params, gettext), "params": dict(params)}
 
 
-def error_response(code: str, http_status: int, params: Mapping[str, Any] | None = None) -> JsonResponse:
-    """An error outside of a REST view (an unknown address, a crash)."""
-    return JsonResponse(error_body(code, params or {}), status=http_status)
-
-
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every error of a REST view as `{code, message, params}`; None for what is a defect, which ends as 500 `unexpected`."""
+    """Every error of a REST view as `{code, message, params}`; None for what is a defect, which ends as 500 `internal_error`."""
     shaped = _shape(error)
     if shaped is None:
         return None

@@ -1,0 +1,34 @@
+"""All routes. Each app has its own `urls.py` (pages) and `api_urls.py` (REST under /api/v1/)."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
+from drf_spectacular.views import SpectacularAPIView
+
+from mam.accounts.urls import allauth_urlpatterns
+from mam.accounts.views import api_docs
+from mam.jobs.urls import websocket_urlpatterns as jobs_websockets
+
+urlpatterns = [
+    path("", include("mam.accounts.urls")),
+    path("", include(allauth_urlpatterns)),
+    path("auth/", include("mam.accounts.api_urls")),
+    path("", include("catalog.urls")),
+    path("jobs/", include("mam.jobs.urls")),
+    path("", include("ingest.urls")),
+    path("", include("streaming.urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/js/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+    path("api/v1/", include("catalog.api_urls")),
+    path("api/v1/", include("ingest.api_urls")),
+    path("api/v1/", include("mam.jobs.api_urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", api_docs, name="api_docs"),
+]
+
+websocket_urlpatterns = [*jobs_websockets]
+
+handler400 = "mam.accounts.error_pages.bad_request"
+handler403 = "mam.accounts.error_pages.permission_denied"
+handler404 = "mam.accounts.error_pages.page_not_found"
+handler500 = "mam.accounts.error_pages.server_error"
