@@ -15,12 +15,12 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods
 
 from mam.lib import http_range
-from mam.lib.api import error_response
+from mam.lib.api import error_body
 from mam.lib.errors import MamError
 from streaming.access import get_user
 from streaming.errors import MediaChangedError
@@ -102,7 +102,7 @@ def _describe(response: HttpResponseBase, request: HttpRequest, file: MediaFile)
 
 def refusal(error: MamError) -> HttpResponse:
     """An error as `{code, message, params}`, never cached."""
-    response = error_response(error.code, error.http_status, error.params)
+    response = JsonResponse(error_body(error.code, error.params), status=error.http_status)
     response["Cache-Control"] = "no-store"
     if error.http_status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_AFTER_S)
