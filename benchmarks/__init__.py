@@ -1,0 +1,1 @@
+"""Measurements against references, on the same machine in the same run."""
