@@ -154,3 +154,8 @@ class MediaStream(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.index} {self.kind} {self.codec}"
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames per second, exact."""
+        return Fraction(self.frame_rate_num, self.frame_rate_den or 1) if self.frame_rate_num else None

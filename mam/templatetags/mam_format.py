@@ -17,9 +17,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from mam.lib import messages
 from mam.lib import timecode as timecodes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -223,3 +226,9 @@ def _relative_words(moment: datetime) -> str:
 
 def _ago(seconds: int, words: str) -> str:
     return _("%(time)s ago") % {"time": words} if seconds > 0 else _("in %(time)s") % {"time": words}
+
+
+@register.simple_tag
+def message_text(code: str, params: Mapping[str, object] | None = None) -> str:
+    """`{% message_text source.state_code source.state_params %}`: a stored code in the reader's words; "" for no code."""
+    return messages.render(code, params or {}, _) if code else ""

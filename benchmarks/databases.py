@@ -1,0 +1,50 @@
+"""Django on an empty database of its own, SQLite or PostgreSQL, for benchmarks that write to the catalog."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.fixtures.servers import postgres_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENGINES = ("sqlite", "postgresql")
+
+
+@contextmanager
+def environment_of(engine: str) -> Iterator[dict[str, str]]:
+    """The environment of a process that shall use an empty database of `engine`; server and files go away afterwards."""
+    with tempfile.TemporaryDirectory(prefix="mam-bench-") as directory:
+        environment = os.environ | {"MAM_DATA_DIR": directory, "DJANGO_SETTINGS_MODULE": "mam.settings", "MAM_LOG_LEVEL": "WARNING"}
+        environment.pop("DATABASE_URL", None)
+        if engine == "sqlite":
+            yield environment
+            return
+        with postgres_server() as server:
+            yield environment | {"DATABASE_URL": server.create_database("bench")}
+
+
+def run_on_each(module: str) -> dict[str, dict[str, float]]:
+    """Run `python -m module engine` on each engine; it prints `key value` lines of numbers. Engine -> key -> value."""
+    results: dict[str, dict[str, float]] = {}
+    for engine in ENGINES:
+        with environment_of(engine) as environment:
+            command = [sys.executable, "-m", module, engine]
+            output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+        results[engine] = {key: float(value) for key, value in (line.split() for line in output.splitlines())}
+    return results
+
+
+def set_up() -> None:
+    """Load Django and make the tables."""
+    import django  # noqa: PLC0415  (the environment says which database)
+    from django.core.management import call_command  # noqa: PLC0415
+
+    django.setup()
+    call_command("migrate", run_syncdb=True, verbosity=0)
