@@ -22,7 +22,7 @@ class MediaChangedError(MamError):
 
 class MediaUnreadableError(MamError):
     code = "media_unreadable"
-    template = gettext_noop("The source does not let the system read this file (%(reason)s).")
+    template = gettext_noop("The source does not let the system read this file. Its administrator can see why.")
     http_status = 502
 
 

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from catalog.services.sources import open_file_system
 from mam.lib.sources.errors import ChangedError, NotFoundError, SourceError
@@ -28,6 +28,7 @@ BLOCK_BYTES = 1024 * 1024  # FACTS, Queue 3
 FIRST_BLOCK_BYTES = 128 * 1024
 THREADS = 8  # per source; viewers beyond that wait for a block's time, since no thread is held between two blocks
 OPEN_TIMEOUT_S = 10.0
+T = TypeVar("T")
 
 
 class ReaderThreads:
@@ -114,7 +115,7 @@ async def open_file(source: Source, path: str) -> OpenFile:
     has_arrived = False
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):
-            file = await asyncio.wrap_future(opening)
+            file = (await _outcome(opening)).pop()
         has_arrived = True
     except SourceError as error:
         raise _for_viewers(error) from error
@@ -126,16 +127,39 @@ async def open_file(source: Source, path: str) -> OpenFile:
     return file
 
 
-def _open(threads: ThreadPoolExecutor, source: Source, path: str) -> OpenFile:
+def _open(threads: ThreadPoolExecutor, source: Source, path: str) -> list[OpenFile]:
+    """In a list, to be taken out of it: whatever still holds the future must not hold the file open."""
     file_system = open_file_system(source)
     reader = file_system.open(path)
-    return OpenFile(threads, reader, FileState(reader.size_bytes, reader.entry.mtime_ns, file_system.local_path(path)))
+    return [OpenFile(threads, reader, FileState(reader.size_bytes, reader.entry.mtime_ns, file_system.local_path(path)))]
 
 
-def _close_unwanted(opening: Future[OpenFile]) -> None:
+def _close_unwanted(opening: Future[list[OpenFile]]) -> None:
     """The viewer did not wait for this file."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        for file in opening.result():
+            file.close()
+
+
+async def _outcome(future: Future[T]) -> T:
+    """Wait for work in a thread; cancelled with the waiter if it has not begun.
+
+    asyncio.wrap_future ties both futures into a cycle, and blocks of a megabyte would lie there until the garbage collector comes.
+    """
+    loop = asyncio.get_running_loop()
+    is_done = loop.create_future()
+
+    def wake(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the server has stopped
+            loop.call_soon_threadsafe(lambda: is_done.done() or is_done.set_result(None))
+
+    future.add_done_callback(wake)
+    try:
+        await is_done
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    return future.result()
 
 
 def _for_viewers(error: SourceError) -> MamError:
@@ -165,13 +189,19 @@ class ByteStream:
         return self
 
     async def __anext__(self) -> bytes:
+        try:
+            return await self._next_block()
+        except BaseException:  # also the end: Django closes a response that ended well, not one that failed on the way
+            self.close()
+            raise
+
+    async def _next_block(self) -> bytes:
         if self._ahead is None:
             self._read_ahead()
         if self._ahead is None:
-            self.close()
             raise StopAsyncIteration
         try:
-            block = await asyncio.wrap_future(self._ahead)
+            block = await _outcome(self._ahead)
         except SourceError as error:
             raise _for_viewers(error) from error
         if len(block) != self._expected:
