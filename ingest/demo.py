@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ARCHIVE_KIND = "ingest.demo"
 RECORDING_KIND = "ingest.demo_recording"
 SOURCE_NAME = "Demo archive"
+SCANNED_AFTER = (2, 6)  # files; and once more when all are there
 
 
 def make_demo_source() -> None:
@@ -38,23 +39,27 @@ def make_demo_source() -> None:
 
 
 def make_archive(ctx: JobContext) -> None:
-    """Draw the files, register them as a source, have it scanned, and let one camera record on. Goes on where it was killed."""
+    """Draw the files and have them scanned as they come, so that the library fills under people's eyes.
+
+    Goes on where it was killed. In the end one camera is left recording.
+    """
     folder = settings.DATA_DIR / "demo"
     made = 0
 
-    def report(path: str) -> None:
+    def note_made(path: str) -> None:
         nonlocal made
         made += 1
         ctx.progress(made, demo_clips.STEPS, unit="files", note=path)
+        if made in SCANNED_AFTER:
+            with ctx.publish():
+                _request_scan(folder)
 
     ctx.progress(0, demo_clips.STEPS, unit="files")
     parallelism = len(os.sched_getaffinity(0))
-    demo_clips.draw_archive(folder, cancelled=ctx.cancelled, parallelism=parallelism, on_made=report)
+    demo_clips.draw_archive(folder, cancelled=ctx.cancelled, parallelism=parallelism, on_made=note_made)
     with ctx.publish(completes=True):
-        source, is_new = _register(folder)
-        if is_new:
-            enqueue(kind=RECORDING_KIND, key=RECORDING_KIND, subject=SOURCE_NAME, priority=JobPriority.HIGH)
-            scans.request_scan(source=source, mode=ScanMode.FULL, user=None, priority=JobPriority.HIGH)
+        enqueue(kind=RECORDING_KIND, key=RECORDING_KIND, subject=SOURCE_NAME, priority=JobPriority.HIGH)
+        _request_scan(folder)
 
 
 def record_live(ctx: JobContext) -> None:
@@ -62,11 +67,11 @@ def record_live(ctx: JobContext) -> None:
     demo_clips.record(settings.DATA_DIR / "demo" / demo_clips.RECORDING_PATH, cancelled=ctx.cancelled)
 
 
-def _register(folder: Path) -> tuple[Source, bool]:
-    existing = Source.objects.filter(name=SOURCE_NAME).first()
-    if existing:
-        return existing, False
-    return create_source(name=SOURCE_NAME, url=folder.as_uri(), user=None), True
+def _request_scan(folder: Path) -> None:
+    source = Source.objects.filter(name=SOURCE_NAME).first()
+    if source is None:
+        source = create_source(name=SOURCE_NAME, url=folder.as_uri(), user=None)
+    scans.request_scan(source=source, mode=ScanMode.FULL, user=None, priority=JobPriority.HIGH)
 
 
 def _mark() -> Path:
