@@ -5,6 +5,7 @@
 """
 
 from mam.lib.media.description import Chapter, Description, Kind, Stream
+from mam.lib.media.description import to_wire as description_as_json
 from mam.lib.media.local import LocalFile
 from mam.lib.media.outcomes import FRAME_BUDGET, PROBE_BUDGET, Budget, FrameOutcome, ProbeOutcome, ReadableFile, Reason, Stage
 from mam.lib.media.pool import MediaWorkerError, MediaWorkers, shared_workers
@@ -25,5 +26,6 @@ __all__ = [
     "Reason",
     "Stage",
     "Stream",
+    "description_as_json",
     "shared_workers",
 ]

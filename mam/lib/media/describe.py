@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from av.audio.layout import AudioLayout
+    from av.codec.context import CodecContext
     from av.container.input import InputContainer
     from av.stream import Stream as AnyStream
 
@@ -83,6 +84,11 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> None:
     raise RefusedError
 
 
+def decoder_of(stream: AnyStream) -> CodecContext | None:
+    """The stream's codec context: None for a codec without a decoder, whatever PyAV's types say."""
+    return stream.codec_context
+
+
 def describe(
     container: InputContainer, *, size_bytes: int, rotation: int = 0, duration: Fraction | None = None, is_partial: bool = False
 ) -> Description:
@@ -122,7 +128,7 @@ def lacks_something(container: InputContainer, description: Description) -> bool
 
 def _lacks(stream: AnyStream, found: Stream) -> bool:
     if found.kind is Kind.VIDEO:
-        has_profiles = stream.codec_context is not None and bool(stream.profiles)
+        has_profiles = decoder_of(stream) is not None and bool(stream.profiles)
         return not (found.pixel_format and found.width_px and found.frame_rate) or (has_profiles and not found.profile)
     return found.kind is Kind.AUDIO and not (found.channels and found.sample_rate_hz)
 
@@ -144,7 +150,7 @@ def _raw_stream(stream: AnyStream) -> dict[str, Any]:
         "start": stream.start_time,
         "duration": stream.duration,
         "frames": stream.frames,
-        "codec_tag": text.clean(stream.codec_context.codec_tag, 16) if stream.codec_context else "",
+        "codec_tag": text.clean(stream.codec_context.codec_tag, 16) if decoder_of(stream) else "",
         "disposition": [flag.name for flag in type(stream.disposition) if flag in stream.disposition],
         "tags": text.tags(stream.metadata),
     }
@@ -209,7 +215,7 @@ def _stream(stream: AnyStream, *, prefers_base: bool) -> Stream:
         index=stream.index,
         kind=kind,
         codec=_codec(stream),
-        profile=text.clean(stream.profile or "", 64) if stream.codec_context else "",
+        profile=text.clean(stream.profile or "", 64) if decoder_of(stream) else "",
         language=text.language(stream.metadata.get("language", "")),
         title=text.clean(title, 255),
         is_default=bool(stream.disposition & stream.disposition.default),
@@ -218,15 +224,15 @@ def _stream(stream: AnyStream, *, prefers_base: bool) -> Stream:
 
 
 def _codec(stream: AnyStream) -> str:
-    if stream.codec_context is not None:
+    if decoder_of(stream) is not None:
         return text.clean(stream.codec_context.codec.canonical_name, 32)
     return text.clean(stream.name or "", 32) if stream.type == "data" else ""
 
 
 def _video(stream: VideoStream, *, prefers_base: bool) -> dict[str, Any]:
-    context = stream.codec_context
-    if context is None:
+    if decoder_of(stream) is None:
         return {}
+    context = stream.codec_context
     return {
         "bit_rate_bps": _positive(context.bit_rate),
         "width_px": _positive(context.width),
@@ -252,9 +258,9 @@ def frame_rate(average: Fraction | None, base: Fraction | None, *, prefers_base:
 
 
 def _audio(stream: AudioStream) -> dict[str, Any]:
-    context = stream.codec_context
-    if context is None:
+    if decoder_of(stream) is None:
         return {}
+    context = stream.codec_context
     layout = context.layout
     _kept_layouts.append(layout)
     channels = layout.nb_channels

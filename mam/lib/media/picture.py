@@ -11,6 +11,8 @@ from av.filter import Graph
 from av.stream import Discard
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
+from mam.lib.media.describe import decoder_of
+
 if TYPE_CHECKING:
     from av.container.input import InputContainer
     from av.video.frame import VideoFrame
@@ -70,7 +72,7 @@ def take(container: InputContainer, *, at: Fraction, max_width_px: int, is_excer
 
 def _picture_stream(container: InputContainer) -> VideoStream:
     """The first picture track; a cover if there is nothing else."""
-    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
+    streams = [stream for stream in container.streams.video if decoder_of(stream) is not None]
     streams.sort(key=lambda stream: bool(stream.disposition & stream.disposition.attached_pic))
     if not streams:
         raise NoPictureError("no picture track that can be decoded")

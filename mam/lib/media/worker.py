@@ -99,7 +99,7 @@ def _probe(file: BlockFile, extension: str) -> dict[str, Any]:
         raise
     except (av.FFmpegError, describe.RefusedError, ValueError) as error:
         reason = Reason.TRUNCATED if is_cut_off else Reason.UNSUPPORTED
-        return _failure(reason, error or type(error).__name__, **sample)
+        return _failure(reason, str(error) or type(error).__name__, **sample)
     if not any(stream.is_understood for stream in description.streams):
         return _failure(Reason.UNSUPPORTED, f"nothing understood in {description.container}", **sample)
     complaint = Reason.TRUNCATED if is_cut_off else None
