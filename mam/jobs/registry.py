@@ -64,3 +64,8 @@ def label_of(name: str) -> str:
     """The English label of a kind, for gettext; a kind that no app has any more is its own label."""
     known = _kinds.get(name)
     return known.label if known else name
+
+
+def forget(name: str) -> None:
+    """Take a kind out again: for tests that made one."""
+    del _kinds[name]

@@ -5,4 +5,4 @@ from mam.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.jobs.work"]
 MAM_CLOCK = {"mam.jobs.tasks.reap": 0.3}
-MAM_FIRST_START: list[str] = []
+MAM_FIRST_START = []

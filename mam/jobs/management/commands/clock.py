@@ -10,6 +10,7 @@ from mam.jobs.clock import Clock
 
 class Command(BaseCommand):
     help = "Call the periodic functions of the product until stopped. Run one on each machine: one of them leads."
+    requires_system_checks = ()  # as for `up`
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""

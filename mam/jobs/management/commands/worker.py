@@ -10,6 +10,7 @@ from mam.jobs.worker import Worker
 
 class Command(BaseCommand):
     help = "Run the jobs of one queue until stopped. Start as many as you like, on as many machines."
+    requires_system_checks = ()  # as for `up`
 
     def add_arguments(self, parser: CommandParser) -> None:
         """--queue, --processes."""
