@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mam.lib.sources import open_source
@@ -20,6 +19,7 @@ from tests.fixtures.smbd import SmbServer, smbd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FILES = int(os.environ.get("MAM_BENCH_FILES", "100000"))
 FILES_PER_FOLDER = 50
@@ -75,9 +75,11 @@ def main() -> int:
             reference.append(timed(list_with_rclone, server, expected))
             ours.append(timed(list_with_ours, server, expected))
     ours_s, reference_s = statistics.median(ours), statistics.median(reference)
-    print(f"ours    {expected / ours_s:10,.0f} entries/s  {ours_s:.2f} s for {expected:,} entries, {PARALLELISM} connections")
-    print(f"rclone  {expected / reference_s:10,.0f} entries/s  {reference_s:.2f} s for {expected:,} entries")
-    print(f"listing ratio {reference_s / ours_s:.2f} (ours/reference)")
+    sys.stdout.write(
+        f"ours    {expected / ours_s:10,.0f} entries/s  {ours_s:.2f} s for {expected:,} entries, {PARALLELISM} connections\n"
+        f"rclone  {expected / reference_s:10,.0f} entries/s  {reference_s:.2f} s for {expected:,} entries\n"
+        f"listing ratio {reference_s / ours_s:.2f} (ours/reference)\n"
+    )
     return 0
 
 

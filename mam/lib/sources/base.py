@@ -27,7 +27,7 @@ class Entry:
     is_dir: bool
     size_bytes: int  # 0 for folders
     mtime_ns: int  # contents changed
-    ctime_ns: int  # anything changed, also rename and rights
+    ctime_ns: int  # anything changed, also rename and rights; smbd repeats mtime_ns here, Windows does not
     file_id: int | None  # 64 bit, signed; the same after a rename; None where the source has none
 
 

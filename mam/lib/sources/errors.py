@@ -7,6 +7,7 @@ Classification looks at numbers only (NTSTATUS, errno): the texts of the librari
 from __future__ import annotations
 
 import errno
+import socket
 
 from mam.lib.errors import MamError, gettext_noop
 
@@ -209,7 +210,7 @@ def from_ntstatus(status: int, target: str) -> SourceError:
 
 
 def from_os_error(error: OSError, target: str) -> SourceError:
-    """The error for a failed system call. Timeouts and socket errors without an errno are transient."""
-    if error.errno is None:
-        return TransientError(target=target, detail=type(error).__name__)
+    """The error for a failed system call. Timeouts, and host names that cannot be resolved just now, are transient."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return TransientError(target=target, detail=error.strerror or type(error).__name__)
     return _ERRNO.get(error.errno, SourceError)(target=target, detail=errno.errorcode.get(error.errno, str(error.errno)))

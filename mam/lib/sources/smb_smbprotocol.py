@@ -36,11 +36,13 @@ _DIALECTS = {
 
 def log_in_to_share(login: Login, share: str, *, require_encryption: bool) -> Channel:
     """A channel with its tree. AuthFailedError after exactly one attempt; UnsupportedError without the encryption asked for."""
-    connection = Connection(uuid.uuid4(), login.host, login.port, require_signing=False)
+    # SMB 3.1.1 refuses a share to unsigned requests (MS-SMB2 3.3.5.7), and guests cannot sign.
+    connection = Connection(uuid.uuid4(), login.host, login.port, require_signing=bool(login.username))
     with _classified(connection, login):
         connection.connect(timeout=login.timeout_s)
         with _deadline(connection, login.timeout_s):
-            name = f"{login.domain}\\{login.username}" if login.domain else login.username
+            user = login.username or "guest"  # the library cannot log in without a name
+            name = f"{login.domain}\\{user}" if login.domain else user
             session = Login3(connection, name, login.password, require_encryption=require_encryption)
             session.connect()
             tree = TreeConnect(session, f"\\\\{login.host}\\{share}")
