@@ -212,8 +212,8 @@ class ComponentNode(template.Node):
 
     def render(self, context: Context) -> SafeString:
         values: dict[str, Any] = {key: expression.resolve(context) for key, expression in self.arguments.items()}
-        values |= {slot.name: slot.body.render(context).strip() for slot in self.slots}
-        values["body"] = self.body.render(context).strip()
+        values |= {slot.name: _stripped(slot.body, context) for slot in self.slots}
+        values["body"] = _stripped(self.body, context)
         return _render_component(context, self.name.resolve(context), values)
 
 
@@ -227,6 +227,11 @@ class BlockAgainNode(template.Node):
         block_context = context.render_context.get(BLOCK_CONTEXT_KEY)
         block = block_context.get_block(self.name) if block_context else None
         return block.render(context) if block else SafeString("")
+
+
+def _stripped(body: NodeList, context: Context) -> SafeString:
+    """What was rendered, so that an `if` sees an empty body as empty."""
+    return mark_safe(body.render(context).strip())  # noqa: S308  (a template's output is safe)
 
 
 def _render_component(context: Context, name: str, arguments: dict[str, Any]) -> SafeString:

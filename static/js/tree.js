@@ -1,9 +1,13 @@
-// ARIA tree: one stop for Tab, arrows inside, branches loaded when first opened (htmx trigger "open").
+// ARIA tree of links: one stop for Tab, arrows inside, branches loaded when first opened (htmx trigger "open").
 
 import { each, on } from "./dom.js";
 
 function visibleItems(tree) {
-  return [...tree.querySelectorAll('[role="treeitem"]')].filter((item) => !item.parentElement.closest('[aria-expanded="false"]'));
+  return [...tree.querySelectorAll('[role="treeitem"]')].filter((item) => item.offsetParent);
+}
+
+function parentOf(item) {
+  return item.closest('[role="group"]')?.previousElementSibling;
 }
 
 function focus(item) {
@@ -16,8 +20,8 @@ function focus(item) {
 function setOpen(item, isOpen) {
   if (!item.hasAttribute("aria-expanded")) return;
   item.setAttribute("aria-expanded", isOpen);
-  const branch = item.querySelector(':scope > [role="group"][hx-get]');
-  if (isOpen && branch) window.htmx.trigger(branch, "open");
+  const branch = item.nextElementSibling;
+  if (isOpen && branch?.hasAttribute("hx-get")) window.htmx.trigger(branch, "open");
 }
 
 function handle(event, item) {
@@ -30,8 +34,7 @@ function handle(event, item) {
     Home: () => focus(items[0]),
     End: () => focus(items.at(-1)),
     ArrowRight: () => (expanded === "true" ? focus(items[at + 1]) : setOpen(item, true)),
-    ArrowLeft: () => (expanded === "true" ? setOpen(item, false) : focus(item.parentElement.closest('[role="treeitem"]'))),
-    Enter: () => item.querySelector(".tree-link").click(),
+    ArrowLeft: () => (expanded === "true" ? setOpen(item, false) : focus(parentOf(item))),
     " ": () => setOpen(item, expanded !== "true"),
   };
   if (!moves[event.key]) return;
@@ -40,13 +43,16 @@ function handle(event, item) {
   moves[event.key]();
 }
 
+function toggle(event, mark) {
+  event.preventDefault(); // it stands in the item's link
+  const item = mark.closest('[role="treeitem"]');
+  setOpen(item, item.getAttribute("aria-expanded") !== "true");
+  focus(item);
+}
+
 export function start() {
   on("keydown", '[role="treeitem"]', handle);
-  on("click", "[data-tree-toggle]", (_event, toggle) => {
-    const item = toggle.closest('[role="treeitem"]');
-    setOpen(item, item.getAttribute("aria-expanded") !== "true");
-    focus(item);
-  });
+  on("click", "[data-tree-toggle]", toggle);
   each("[data-tree]", (tree) => {
     const first = tree.querySelector('[aria-current="page"]') ?? tree.querySelector('[role="treeitem"]');
     if (first) first.tabIndex = 0;
