@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = [f"tests.fixtures.{module.stem}" for module in sorted((Path(__file__).parent / "fixtures").glob("[!_]*.py"))]
+
+# Debian keeps smbd, nginx and the like out of an ordinary user's PATH.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"}
 

@@ -1,0 +1,1 @@
+"""Tools around the project: bootstrap and checks. Nothing of the product imports them."""
