@@ -12,6 +12,7 @@ import unicodedata
 
 NAME_KEY_MAX = 255
 EXTENSION_MAX = 16
+TAG_KEY_MAX = 100
 
 _SPACES = re.compile(r"\s+")
 
@@ -48,6 +49,11 @@ def bounded_key(text: str, max_length: int) -> str:
 def tidy(text: str) -> str:
     """NFC, runs of white space as one space, trimmed: what is stored of a name that a person typed."""
     return _SPACES.sub(" ", nfc(text)).strip()
+
+
+def tag_key(name: str) -> str:
+    """What makes two tags one: of `Tag.key`."""
+    return bounded_key(tidy(name), TAG_KEY_MAX)
 
 
 def words(query: str) -> list[str]:

@@ -7,6 +7,7 @@ No page counts files one by one: totals come from the roll-ups of folders and se
 from catalog.selectors.curation import (
     CollectionNode,
     collection_ancestors,
+    find_tags,
     get_collection,
     get_player,
     get_tag,
@@ -57,6 +58,7 @@ __all__ = [
     "collection_ancestors",
     "content_cards",
     "count_capped",
+    "find_tags",
     "folder_ancestors",
     "get_catalog",
     "get_collection",

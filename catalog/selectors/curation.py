@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
+from catalog import text
 from catalog.models import Collection, CollectionItem, Content, MediaFile, Player, Tag
 from catalog.selectors.scope import get_visible, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
 
     from catalog.selectors.scope import Reader
@@ -72,6 +75,11 @@ def list_tags(*, user: Reader) -> QuerySet[Tag]:
 def get_tag(*, user: Reader, tag_id: int) -> Tag:
     """One tag."""
     return get_visible(Tag.objects.all(), user, tag_id)
+
+
+def find_tags(*, user: Reader, names: Iterable[str]) -> list[Tag]:
+    """The tags of these names that exist, however the names are spelled."""
+    return list(visible(Tag.objects.all(), user).filter(key__in=[text.tag_key(name) for name in names]))
 
 
 def list_tagged_files(*, user: Reader, tag: Tag) -> QuerySet[MediaFile]:

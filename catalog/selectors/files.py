@@ -62,13 +62,7 @@ def search_files(
 
     Spelling is compared as `catalog.text.fold` does. A query without words finds nothing. `folder`: it and everything below.
     """
-    files = list_files(user=user).order_by(*NEWEST_FIRST)
-    words = text.words(query)[:_MAX_WORDS]
-    if not words:
-        return files.none()
-    files = files.alias(title_key=Lower("title"))
-    for word in words:
-        files = files.filter(_holds(word))
+    files = matching(list_files(user=user), query).order_by(*NEWEST_FIRST)
     if kinds:
         files = files.filter(kind__in=kinds)
     if source is not None:
@@ -77,6 +71,17 @@ def search_files(
         below = Folder.objects.filter(Q(pk=folder.pk) | Q(lineage__startswith=folder.subtree_prefix))
         files = files.filter(folder__in=below.values("pk"))
     return files if with_missing else files.exclude(presence=Presence.MISSING)
+
+
+def matching(files: QuerySet[MediaFile], query: str) -> QuerySet[MediaFile]:
+    """`files` narrowed to those in which each word of `query` occurs; none for a query without words."""
+    words = text.words(query)[:_MAX_WORDS]
+    if not words:
+        return files.none()
+    files = files.alias(title_key=Lower("title"))
+    for word in words:
+        files = files.filter(_holds(word))
+    return files
 
 
 def count_capped(rows: QuerySet[MediaFile], cap: int = COUNT_CAP) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mam.accounts.models import User
 
-NAME_MAX = 100
+NAME_MAX = text.TAG_KEY_MAX
 
 _Tagging = MediaFile.tags.through
 
@@ -26,7 +26,7 @@ def create_tag(*, name: str, user: User | None, color: str = "") -> Tag:
     """A new tag. NameTakenError when there is one of the same key ("Bluff" and "bluff" are one)."""
     check_access(user, CURATE)
     name = clean_name(name, NAME_MAX)
-    row = Tag(name=name, key=text.bounded_key(name, NAME_MAX), color=clean_color(color))
+    row = Tag(name=name, key=text.tag_key(name), color=clean_color(color))
     with name_is_free(name):
         row.save()
     audit(user, "tag.create", row, {}, {"name": row.name, "color": row.color})
@@ -37,7 +37,7 @@ def create_tag(*, name: str, user: User | None, color: str = "") -> Tag:
 def get_or_create_tags(*, names: Sequence[str], user: User | None) -> list[Tag]:
     """Tags by name, in the given order, each once; those that do not exist are made."""
     check_access(user, CURATE)
-    cleaned = {text.bounded_key(name, NAME_MAX): name for name in (clean_name(name, NAME_MAX) for name in names)}
+    cleaned = {text.tag_key(name): name for name in (clean_name(name, NAME_MAX) for name in names)}
     known = {tag.key: tag for tag in Tag.objects.filter(key__in=cleaned)}
     return [known.get(key) or create_tag(name=name, user=user) for key, name in cleaned.items()]
 
@@ -48,7 +48,7 @@ def rename_tag(*, tag: Tag, name: str, user: User | None) -> Tag:
     check_access(user, CURATE)
     row = lock(tag)
     name = clean_name(name, NAME_MAX)
-    before, after = change(row, {"name": name, "key": text.bounded_key(name, NAME_MAX)})
+    before, after = change(row, {"name": name, "key": text.tag_key(name)})
     if after:
         with name_is_free(name):
             row.save()

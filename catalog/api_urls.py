@@ -1,0 +1,22 @@
+"""REST routes of the catalog, under /api/v1/."""
+
+from rest_framework.routers import SimpleRouter
+
+from catalog.api.curation import CollectionViewSet, PlayerViewSet, TagViewSet
+from catalog.api.files import FileViewSet, FolderViewSet
+from catalog.api.sources import PathRuleViewSet, SourceViewSet
+from catalog.api.works import CatalogViewSet, ContentViewSet, SeriesViewSet
+
+router = SimpleRouter()
+router.register("files", FileViewSet, basename="file")
+router.register("folders", FolderViewSet, basename="folder")
+router.register("catalogs", CatalogViewSet, basename="catalog")
+router.register("series", SeriesViewSet, basename="series")
+router.register("contents", ContentViewSet, basename="content")
+router.register("collections", CollectionViewSet, basename="collection")
+router.register("tags", TagViewSet, basename="tag")
+router.register("players", PlayerViewSet, basename="player")
+router.register("sources", SourceViewSet, basename="source")
+router.register("path-rules", PathRuleViewSet, basename="path-rule")
+
+urlpatterns = router.urls

@@ -1,0 +1,134 @@
+"""Sources and path rules."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext
+from rest_framework import serializers
+
+from catalog.models import PathRule, Source
+from mam.lib import messages
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    """A source. Of its credentials one learns only whether there are any."""
+
+    has_credentials = serializers.SerializerMethodField()
+    state_message = serializers.SerializerMethodField()
+    include_globs = serializers.ListField(child=serializers.CharField(), read_only=True)
+    exclude_globs = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Source
+        fields: ClassVar = [
+            "id",
+            "name",
+            "url",
+            "has_credentials",
+            "require_encryption",
+            "read_limit_bytes_per_s",
+            "parallelism",
+            "include_globs",
+            "exclude_globs",
+            "poll_interval_s",
+            "is_enabled",
+            "state",
+            "state_code",
+            "state_message",
+            "state_at",
+            "last_scan_at",
+            "created_at",
+        ]
+        read_only_fields: ClassVar = fields
+
+    def get_has_credentials(self, source: Source) -> bool:
+        """True when a user name or password is stored."""
+        return bool(source.credentials)
+
+    def get_state_message(self, source: Source) -> str:
+        """Why the source is not online, in the reader's language; "" when there is nothing to say."""
+        return messages.render(source.state_code, source.state_params, gettext) if source.state_code else ""
+
+
+class SourceWriteSerializer(serializers.Serializer[Any]):
+    """What may be set of a source. Credentials go in and never come out; naming one of the three replaces them all."""
+
+    name = serializers.CharField(max_length=120)
+    url = serializers.CharField(max_length=1000, help_text="smb://host[:port]/share/path or file:///path")
+    username = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
+    password = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, max_length=255, write_only=True)
+    domain = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
+    require_encryption = serializers.BooleanField(required=False)
+    read_limit_bytes_per_s = serializers.IntegerField(required=False, allow_null=True, min_value=65_536)
+    parallelism = serializers.IntegerField(required=False, min_value=1, max_value=64)
+    include_globs = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=100)
+    exclude_globs = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=100)
+    poll_interval_s = serializers.IntegerField(required=False, min_value=5, max_value=604_800)
+    is_enabled = serializers.BooleanField(required=False)
+
+
+class ConnectionReportSerializer(serializers.Serializer[Any]):
+    """What came of a connection test. `code` and `message` are empty when it went well."""
+
+    is_ok = serializers.BooleanField()
+    latency_ms = serializers.FloatField()
+    server = serializers.CharField()
+    dialect = serializers.CharField()
+    is_encrypted = serializers.BooleanField()
+    root_entries = serializers.IntegerField()
+    code = serializers.CharField()
+    message = serializers.SerializerMethodField()
+
+    def get_message(self, report: Any) -> str:
+        """Why it failed, in the reader's language."""
+        return messages.render(report.code, report.params, gettext) if report.code else ""
+
+
+class PathRuleSerializer(serializers.ModelSerializer[PathRule]):
+    """A path rule."""
+
+    source = serializers.PrimaryKeyRelatedField[Source](read_only=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = PathRule
+        fields: ClassVar = ["id", "name", "position", "source", "pattern", "catalog_name", "series_name", "is_enabled"]
+        read_only_fields: ClassVar = fields
+
+
+class PathRuleWriteSerializer(serializers.Serializer[Any]):
+    """What a path rule says. `pattern` is RE2 with the groups catalog, series, title, year, part."""
+
+    name = serializers.CharField(max_length=120)
+    pattern = serializers.CharField(max_length=2000, trim_whitespace=False)
+    position = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    source = serializers.PrimaryKeyRelatedField(queryset=Source.objects.all(), required=False, allow_null=True)  # type: ignore[assignment]
+    catalog_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    series_name = serializers.CharField(required=False, allow_blank=True, max_length=120)
+    is_enabled = serializers.BooleanField(required=False)
+
+
+class RulePreviewSerializer(serializers.Serializer[Any]):
+    """A rule that need not be stored yet, and paths to try it on."""
+
+    pattern = serializers.CharField(max_length=2000, trim_whitespace=False)
+    catalog_name = serializers.CharField(default="", allow_blank=True, max_length=120)
+    series_name = serializers.CharField(default="", allow_blank=True, max_length=120)
+    paths = serializers.ListField(child=serializers.CharField(max_length=4096, trim_whitespace=False), max_length=1000)
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """Where a rule puts a path."""
+
+    catalog = serializers.CharField()
+    series = serializers.CharField(allow_null=True)
+    title = serializers.CharField()
+    year = serializers.IntegerField(allow_null=True)
+    part = serializers.IntegerField(allow_null=True)
+
+
+class PreviewedPathSerializer(serializers.Serializer[Any]):
+    """One tried path; `place` is null where the rule does not match."""
+
+    path = serializers.CharField()
+    place = PlaceSerializer(allow_null=True)
