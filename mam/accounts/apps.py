@@ -24,7 +24,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        """Connect what runs without being called: checks, API schema parts, roles after every migrate."""
-        from mam.accounts import checks, schema  # noqa: F401, PLC0415  (they register themselves)
+        """Connect what runs without being called: checks, API schema parts, the library's signals, roles after every migrate."""
+        from mam.accounts import checks, receivers, schema  # noqa: F401, PLC0415  (they register themselves)
 
         post_migrate.connect(_write_roles, dispatch_uid="accounts.write_roles")

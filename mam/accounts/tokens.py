@@ -39,7 +39,7 @@ def log_in(request: HttpRequest, *, email: str, password: str, code: str = "") -
     Failures count in the same limits as those of the login page. Raises InvalidCredentialsError (also for a disabled user),
     CodeRequiredError, InvalidCodeError, TooManyLoginsError.
     """
-    if not ratelimit.consume(request, app="allauth.account", action="login"):
+    if not ratelimit.consume(request, action="login"):
         raise TooManyLoginsError
     try:
         user = get_adapter(request).authenticate(request, email=email, password=password)
