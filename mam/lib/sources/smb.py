@@ -28,11 +28,12 @@ class SmbConnector:
         self._url = url
         self._login = login
         self._require_encryption = require_encryption
-        self._open: Callable[[], Channel] | None = self._open_with_smbprotocol if require_encryption else None
+        self._may_use_pysmb = not require_encryption
+        self._has_used_pysmb = False
 
     def connect(self) -> SmbConnection:
         """A connection to the share. Raises SourceError's subclasses; AuthFailedError after one attempt."""
-        channel = self._open() if self._open else self._choose()
+        channel = self._open() if self._may_use_pysmb else self._open_with_smbprotocol()
         return SmbConnection(channel, base=self._url.path, address=self._login.target, server=f"{self._login.host}:{self._login.port}")
 
     def watch(self, on_change: Callable[[str], None], stop: threading.Event) -> bool:
@@ -43,14 +44,15 @@ class SmbConnector:
         finally:
             connection.close()
 
-    def _choose(self) -> Channel:
+    def _open(self) -> Channel:
         try:
             channel = self._open_with_pysmb()
-            self._open = self._open_with_pysmb
         except (smb_pysmb.LoginUnsupportedError, AccessDeniedError):
             # The password was right, or never asked for. Shares that demand encryption say "access denied" without it.
             channel = self._open_with_smbprotocol()
-            self._open = self._open_with_smbprotocol
+            self._may_use_pysmb = self._has_used_pysmb  # a server that hung up while it restarted is no reason to change
+        else:
+            self._has_used_pysmb = True
         return channel
 
     def _open_with_pysmb(self) -> Channel:

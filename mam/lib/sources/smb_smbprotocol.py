@@ -128,6 +128,8 @@ def _stop_reading_thread(connection: Connection, session: Login3, login: Login) 
     connection._t_worker.join(login.timeout_s)
     if connection._t_worker.is_alive():
         raise TransientError(target=login.target, detail="ETIMEDOUT")
+    if not connection.transport.connected:  # it read the end of the stream instead
+        raise TransientError(target=login.target, detail="connection closed")
 
 
 def _signer(connection: Connection, session: Login3) -> Signer:
