@@ -48,7 +48,7 @@ def seconds_to_first_page(command: Sequence[str], port: int, environment: dict[s
 def _page_is_there(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=10) as page:
-            return page.status == 200
+            return bool(page.status == 200)
     except (urllib.error.URLError, ConnectionError):
         return False
 

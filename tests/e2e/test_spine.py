@@ -83,7 +83,7 @@ def _find_by_search(page: Page) -> None:
     page.wait_for_url("**/search/**")
     found = page.locator("#results a.media-link")
     expect(found).to_have_count(1)
-    expect(found).to_have_attribute("title", KOREAN_NAME.removesuffix(".mp4"))
+    expect(found).to_have_attribute("title", KOREAN_NAME)
     found.click()
     page.wait_for_url("**/files/*/")
 
