@@ -24,7 +24,7 @@ class ScanState(models.TextChoices):
 
 
 class Scan(models.Model):
-    """One walk over a source. Its checkpoint is `Folder.listed_at`: a folder listed since `started_at` is done. Written by `ingest.services`."""
+    """One walk over a source, written by `ingest.services`. Its checkpoint is `Folder.listed_at`: listed since `started_at` is done."""
 
     source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="scans")
     job = models.ForeignKey("jobs.Job", models.SET_NULL, null=True, related_name="+")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext
@@ -16,6 +15,9 @@ from ingest.models import ScanMode
 from ingest.services import scans
 from mam.lib import messages
 from mam.lib.errors import MamError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 class Command(BaseCommand):

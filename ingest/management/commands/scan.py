@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from argparse import ArgumentParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
@@ -19,6 +18,9 @@ from mam.jobs import runner
 from mam.jobs.models import Job, JobState
 from mam.lib import messages
 from mam.lib.errors import MamError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 _POLL_S = 0.25
 
