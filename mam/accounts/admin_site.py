@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.decorators import secure_admin_login
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.contrib.auth.decorators import login_not_required
+from django.utils.decorators import method_decorator
 from unfold.sites import UnfoldAdminSite
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ _ADMIN_POLICY = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_I
 class AdminSite(UnfoldAdminSite):  # type: ignore[misc]
     """Its own login form knows no second factor (a password alone would do), so the product's login stands before it."""
 
+    @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """Send strangers to the product's login page; refuse members without staff rights."""
         response: HttpResponseBase = secure_admin_login(super().login)(request, extra_context)

@@ -12,12 +12,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 from django.utils.regex_helper import normalize
 
-from mam.accounts.models import User
 from tests.accounts.helpers import LOGIN
 from tests.factories import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mam.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 

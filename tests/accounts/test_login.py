@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.test import Client, RequestFactory
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from mam.accounts import services
 from mam.accounts.models import AuditEntry, User
 from tests.accounts.helpers import LOGIN, add_second_factor, code_now, log_in_by_page, wrong_code
 from tests.factories import PASSWORD, make_user
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoCaptureOnCommitCallbacks
 
 pytestmark = pytest.mark.django_db
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.core.management.sql import emit_post_migrate_signal
-from django.test import Client
 
 from mam.accounts import access, services
 from mam.accounts.errors import EmailTakenError, OwnAccountError, PermissionDeniedError, UnknownRoleError
@@ -24,6 +24,8 @@ from tests.factories import PASSWORD, make_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.test import Client
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +56,7 @@ def test_a_role_is_its_permissions_and_those_below(role: str) -> None:
 
 def test_roles_grow() -> None:
     sets = [set(permissions_of_role(role)) for role in settings.MAM_ROLES]
-    assert all(lower < higher for lower, higher in zip(sets, sets[1:], strict=False))
+    assert all(lower < higher for lower, higher in itertools.pairwise(sets))
 
 
 def test_roles_are_written_again_after_every_migrate() -> None:
