@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -72,11 +72,12 @@ def test_any_name_is_listed_described_read_and_renamed(place: Place, name: str) 
 
 
 def test_nfc_and_nfd_of_one_name_are_two_files(place: Place) -> None:
-    for form in ("NFC", "NFD"):
+    forms: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
+    for form in forms:
         (place.root / unicodedata.normalize(form, "강남.mp4")).write_text(form)
 
     assert len(names_of(place)) == 2
-    for form in ("NFC", "NFD"):
+    for form in forms:
         with place.fs.open(unicodedata.normalize(form, "강남.mp4")) as file:
             assert file.read_at(0, 10) == form.encode()
 
@@ -280,7 +281,7 @@ def test_paths_that_could_leave_the_root_are_refused(place: Place, path: str) ->
         lambda p: place.fs.rename("a", p),
     ):
         with pytest.raises(PathOutsideRootError):
-            call(path)  # type: ignore[operator]
+            call(path)
     assert names_of(place) == {"a"}
 
 
@@ -298,7 +299,7 @@ def test_what_is_not_there_is_not_found(place: Place) -> None:
         (lambda path: place.fs.rename(path, "new"), "missing"),
     ]:
         with pytest.raises(NotFoundError) as caught:
-            call(path)  # type: ignore[operator]
+            call(path)
         assert str(caught.value.params["target"]).endswith(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
@@ -85,16 +86,18 @@ def test_an_unknown_user_is_refused(server: SmbServer) -> None:
 
 def test_a_missing_share_a_missing_root_and_a_missing_folder_are_told_apart(server: SmbServer) -> None:
     share_url, _, folder = server.url.rpartition("/")
-    login = {"username": server.username, "password": server.password}
 
     with pytest.raises(ShareMissingError) as caught:
-        open_source(f"smb://{server.host}:{server.port}/nonexistent/{folder}", **login).list_directory("")
+        open_smb(dataclasses.replace(server, url=f"smb://{server.host}:{server.port}/nonexistent/{folder}")).list_directory("")
     assert "nonexistent" in str(caught.value)
-    for path in ("", "folder"):
-        with pytest.raises(ShareMissingError if path == "" else NotFoundError):
-            open_source(f"{share_url}/nonexistent", **login).list_directory(path)
-    with pytest.raises(ShareMissingError):
-        open_source(f"{share_url}/nonexistent", **login).stat("")
+    missing = open_smb(dataclasses.replace(server, url=f"{share_url}/nonexistent"))
+    for call in (lambda: missing.list_directory(""), lambda: missing.stat(""), missing.health):
+        with pytest.raises(ShareMissingError):
+            call()
+    with pytest.raises(NotFoundError):
+        missing.list_directory("folder")
+    with pytest.raises(NotFoundError):
+        open_smb(server).list_directory("folder")
 
 
 def test_a_share_of_others_is_denied(server: SmbServer) -> None:
