@@ -173,6 +173,8 @@ MAM_CLOCK: dict[str, float] = {
     "mam.accounts.tasks.purge_expired": 3600,
     "ingest.tasks.enqueue_due": 1,
     "ingest.tasks.purge_scans": 3600,
+    "streaming.tasks.enqueue_due_posters": 600,
+    "streaming.tasks.enqueue_tidy": 86_400,
 }
 
 # --- scanning -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 
 from mam.accounts.models import User
 from streaming.errors import NotLoggedInError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def get_user(request: HttpRequest) -> User:
     """The user behind `request`, narrowed to the scopes of an API key. Raises NotLoggedInError, InvalidApiKeyError."""
-    authenticators = [authenticator() for authenticator in api_settings.DEFAULT_AUTHENTICATION_CLASSES]
+    authenticators = [authenticator() for authenticator in APIView.authentication_classes]
     try:
         user = Request(request, authenticators=authenticators).user
     except AuthenticationFailed as error:

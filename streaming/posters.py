@@ -15,7 +15,7 @@ from catalog.services.sources import open_file_system
 from mam.jobs.errors import JobInterruptedError
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
-from mam.lib.media.pool import shared_workers
+from mam.lib.media import shared_workers
 from mam.lib.sources.errors import AuthFailedError, ShareMissingError, SourceError
 from streaming import selectors, services
 from streaming.errors import MediaChangedError
@@ -24,7 +24,7 @@ from streaming.services import FailedPoster, MadePoster
 if TYPE_CHECKING:
     from catalog.models import Source
     from mam.jobs.context import JobContext
-    from mam.lib.media.pool import MediaWorkers
+    from mam.lib.media import MediaWorkers
     from mam.lib.sources import SourceFileSystem
     from streaming.models import Rendition
 

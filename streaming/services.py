@@ -55,14 +55,20 @@ def rendition_storage() -> Storage:
 
 
 def want_posters(*, file_ids: Iterable[int]) -> set[int]:
-    """Mark the posters that the videos among `file_ids` lack for their present version; return the ids of their sources.
+    """Mark the posters that the videos among `file_ids` lack for their present version.
 
-    A version for which making failed MAX_ATTEMPTS times is left alone.
+    Return the ids of the sources that now want one of these. A version for which making failed MAX_ATTEMPTS times is left alone.
     """
     source_ids: set[int] = set()
     for ids in _chunks(file_ids):
         posters = {poster.file_id: poster for poster in POSTERS.filter(file__in=ids)}
-        lacking = [file for file in _videos().filter(pk__in=ids) if not _is_known(posters.get(file.pk), file)]
+        lacking = []
+        for file in _videos().filter(pk__in=ids):
+            poster = posters.get(file.pk)
+            if poster is None or poster.source_fingerprint != file.fingerprint:
+                lacking.append(file)
+            elif poster.state == Rendition.State.WANTED:
+                source_ids.add(file.source_id)
         if lacking:
             _write_wanted(lacking, posters)
             source_ids.update(file.source_id for file in lacking)
@@ -141,10 +147,6 @@ def _folders(storage: Storage) -> list[str]:
 def _videos() -> QuerySet[MediaFile]:
     """Files with a picture that was understood."""
     return MediaFile.objects.filter(kind=FileKind.VIDEO, probe_state=ProbeState.DONE).exclude(video_codec="")
-
-
-def _is_known(poster: Rendition | None, file: MediaFile) -> bool:
-    return poster is not None and poster.source_fingerprint == file.fingerprint
 
 
 def _write_wanted(files: list[MediaFile], posters: dict[int, Rendition]) -> None:

@@ -149,9 +149,13 @@ async def _outcome(future: Future[T]) -> T:
     loop = asyncio.get_running_loop()
     is_done = loop.create_future()
 
+    def finish() -> None:
+        if not is_done.done():
+            is_done.set_result(None)
+
     def wake(_: Future[T]) -> None:
         with suppress(RuntimeError):  # the loop is closed: the server has stopped
-            loop.call_soon_threadsafe(lambda: is_done.done() or is_done.set_result(None))
+            loop.call_soon_threadsafe(finish)
 
     future.add_done_callback(wake)
     try:

@@ -14,7 +14,7 @@ from tests.factories import make_user
 from tests.streaming.conftest import Viewer, cookie_of, make_key, media_url, noise
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
     from tests.fixtures.asgi_server import AsgiServer
     from tests.streaming.conftest import Shelf
@@ -185,7 +185,7 @@ def test_nothing_but_reading_is_allowed(shelf: Shelf, viewer: Viewer) -> None:
 
 
 # --- X-Accel ----------------------------------------------------------------------------------------------------------
-def test_behind_nginx_only_the_way_to_the_file_is_told(shelf: Shelf, viewer: Viewer, settings: SettingsWrapper) -> None:
+def test_behind_nginx_only_the_way_to_the_file_is_told(shelf: Shelf, viewer: Viewer, settings: Settings) -> None:
     settings.X_ACCEL_PREFIX = "/_sources"
     response, body = viewer.get(media_url(shelf.put("대회/a #1?.mp4", noise(100))), Range="bytes=0-9")
     assert (response.status, body) == (200, b"")
@@ -196,7 +196,7 @@ def test_behind_nginx_only_the_way_to_the_file_is_told(shelf: Shelf, viewer: Vie
         assert response.headers[ours] is None  # nginx has its own
 
 
-def test_behind_nginx_a_changed_file_is_refused_all_the_same(shelf: Shelf, viewer: Viewer, settings: SettingsWrapper) -> None:
+def test_behind_nginx_a_changed_file_is_refused_all_the_same(shelf: Shelf, viewer: Viewer, settings: Settings) -> None:
     settings.X_ACCEL_PREFIX = "/_sources"
     file = shelf.put("a.mp4", noise(100))
     (shelf.root / "a.mp4").write_bytes(b"short")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog.services import sources
+from catalog.services import file_systems
 from streaming import source_files
 from tests.factories import make_source
 from tests.streaming.conftest import Shelf, Viewer, media_url, noise
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.smb]
 
 
 def shelf_on(server: SmbServer, **options: bool) -> Shelf:
-    credentials = sources.Credentials(username=server.username, password=server.password)
+    credentials = file_systems.Credentials(username=server.username, password=server.password)
     return Shelf(server.root, make_source(f"nas {server.port}", url=server.url, credentials=credentials.seal(), **options))
 
 
@@ -32,7 +32,7 @@ def nas(smb: SmbServer) -> Iterator[Shelf]:
     """A share as a source."""
     shelf = shelf_on(smb)
     yield shelf
-    sources.close_file_system(shelf.source.pk)
+    file_systems.close_file_system(shelf.source.pk)
 
 
 def test_random_ranges_are_exactly_the_files_bytes(nas: Shelf, viewer: Viewer) -> None:
@@ -62,7 +62,7 @@ def test_an_encrypted_share_plays(smb_encrypted: SmbServer, viewer: Viewer) -> N
     nas = shelf_on(smb_encrypted, require_encryption=True)
     content = noise(3_000_000)
     assert viewer.get(media_url(nas.put("a.mp4", content)))[1] == content
-    sources.close_file_system(nas.source.pk)
+    file_systems.close_file_system(nas.source.pk)
 
 
 def test_a_film_goes_on_after_the_server_was_restarted(nas: Shelf, viewer: Viewer, smb: SmbServer) -> None:
@@ -87,9 +87,9 @@ def test_a_server_that_is_down_is_503_with_a_time_to_come_back(
 
 def test_a_wrong_password_is_said_to_be_the_sources_trouble(smb: SmbServer, viewer: Viewer) -> None:
     nas = shelf_on(smb)
-    nas.source.credentials = sources.Credentials(username=smb.username, password="wrong").seal()
+    nas.source.credentials = file_systems.Credentials(username=smb.username, password="wrong").seal()
     nas.source.save()
     response, body = viewer.get(media_url(nas.put("a.mp4", noise(10))))
     answer = json.loads(body)
     assert (response.status, answer["code"], answer["params"]) == (502, "media_unreadable", {"reason": "source_auth_failed"})
-    sources.close_file_system(nas.source.pk)
+    file_systems.close_file_system(nas.source.pk)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 
+from catalog.services.file_systems import open_file_system
 from mam.lib.sources.errors import TransientError
 from streaming import source_files
 from tests.factories import make_source
 from tests.streaming.conftest import Shelf, Viewer, media_url, noise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from catalog.models import Source
 
@@ -145,10 +146,11 @@ class HangingSource:
 
 
 @pytest.fixture
-def hanging(monkeypatch: pytest.MonkeyPatch) -> tuple[Source, HangingSource]:
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Source, HangingSource]]:
     source, file_system = make_source("dead server"), HangingSource()
-    really_open = source_files.open_file_system
-    monkeypatch.setattr(source_files, "open_file_system", lambda asked: file_system if asked.pk == source.pk else really_open(asked))
+    monkeypatch.setattr(
+        "streaming.source_files.open_file_system", lambda asked: file_system if asked.pk == source.pk else open_file_system(asked)
+    )
     monkeypatch.setattr(source_files, "OPEN_TIMEOUT_S", 0.5)
     yield source, file_system
     file_system.go_on.set()
