@@ -1,0 +1,181 @@
+"""Forms of the curators' admin. They check shapes; the services check everything else and are called by the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from catalog.models import Collection, Content, Series
+from catalog.services.file_systems import Credentials
+from mam.templatetags.mam_format import message_text
+
+if TYPE_CHECKING:
+    from mam.lib.errors import MamError
+
+# Which field an error of a service belongs to; the others stand above the form.
+_FIELDS_OF_ERRORS = {
+    "name_taken": ("name", "title"),
+    "name_missing": ("name", "title"),
+    "name_too_long": ("name", "title"),
+    "color_invalid": ("color",),
+    "collection_cycle": ("parent",),
+    "path_rule_pattern": ("pattern",),
+    "path_rule_too_long": ("pattern",),
+    "path_rule_group_missing": ("pattern",),
+    "path_rule_group_unknown": ("pattern",),
+}
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A model form that can show why the service refused what was entered, with everything still in its fields."""
+
+    service_error: ClassVar[MamError | None] = None
+
+    def clean(self) -> dict[str, Any]:
+        """Fails with the service's error, if there was one in the first round."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        error = self.service_error
+        if error is not None:
+            names = _FIELDS_OF_ERRORS.get(error.code, ())
+            if error.code.startswith("source_url"):
+                names = ("url",)
+            field = next((name for name in names if name in self.fields), None)
+            self.add_error(field, message_text(error.code, error.params))
+        return data
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+
+    def to_python(self, value: Any) -> Any:
+        """Lines without the empty ones."""
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def prepare_value(self, value: Any) -> Any:
+        """A list as lines; what was typed as it is."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def validate(self, value: Any) -> None:
+        """An empty list is fine."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compared as lists."""
+        return bool(self.to_python(self.prepare_value(initial)) != self.to_python(data))
+
+
+class SourceAdminForm(ServiceForm):
+    """A source. An empty password keeps the stored one; the box below takes all credentials away."""
+
+    username = forms.CharField(label=_("User name"), required=False, max_length=255, widget=UnfoldAdminTextInputWidget)
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        max_length=255,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", **UnfoldAdminTextInputWidget().attrs}),
+        help_text=_("Stored encrypted and never shown. Leave it empty to keep the one that is stored."),
+    )
+    domain = forms.CharField(label=_("Domain"), required=False, max_length=255, widget=UnfoldAdminTextInputWidget)
+    forget_credentials = forms.BooleanField(label=_("Forget the stored credentials"), required=False)
+    include_globs = LinesField(label=_("Include only"), required=False, help_text=_("One pattern a line, such as *.mp4. Empty: all files."))
+    exclude_globs = LinesField(label=_("Exclude"), required=False, help_text=_("One pattern a line, such as #recycle or *.tmp."))
+
+    def credentials(self) -> Credentials | None:
+        """What to store; None to leave the stored ones as they are."""
+        entered = Credentials(*(self.cleaned_data[name] for name in ("username", "password", "domain")))
+        if self.cleaned_data["forget_credentials"]:
+            return Credentials()
+        return entered or None
+
+
+class PlayerAdminForm(ServiceForm):
+    """A player."""
+
+    aliases = LinesField(label=_("Other spellings"), required=False, help_text=_("One a line."))
+
+
+# --- bulk actions -------------------------------------------------------------------------------------------------------
+class TagFilesForm(forms.Form):
+    """Which tags go on the files selected, and which come off."""
+
+    add = forms.CharField(
+        label=_("Add tags"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Separated by commas. New ones are made."),
+    )
+    remove = forms.CharField(label=_("Remove tags"), required=False, widget=UnfoldAdminTextInputWidget, help_text=_("Separated by commas."))
+
+    def clean_add(self) -> list[str]:
+        """Names."""
+        return _names(self.cleaned_data["add"])
+
+    def clean_remove(self) -> list[str]:
+        """Names."""
+        return _names(self.cleaned_data["remove"])
+
+    def clean(self) -> dict[str, Any]:
+        """At least one tag."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not data.get("add") and not data.get("remove"):
+            raise forms.ValidationError(_("Enter at least one tag."))
+        return data
+
+
+class CollectFilesForm(forms.Form):
+    """The collection that gets the files: one there is, or a new one."""
+
+    collection = forms.ModelChoiceField(
+        label=_("Collection"), queryset=Collection.objects.order_by("name"), required=False, widget=UnfoldAdminSelect2Widget
+    )
+    new_name = forms.CharField(label=_("or a new one named"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one of both."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(data.get("collection")) == bool(data.get("new_name")):
+            raise forms.ValidationError(_("Choose a collection or enter the name of a new one."))
+        return data
+
+
+class SeriesChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Series under the names of their catalogs."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """ "WSOP / 2024"."""
+        return f"{obj.catalog} / {obj}"
+
+
+class MoveToSeriesForm(forms.Form):
+    """The series that gets the files."""
+
+    series = SeriesChoiceField(
+        label=_("Series"),
+        queryset=Series.objects.select_related("catalog").order_by("catalog__name", "name"),
+        widget=UnfoldAdminSelect2Widget,
+    )
+
+
+class MergeContentsForm(forms.Form):
+    """Which of the contents selected stays."""
+
+    into = forms.ModelChoiceField(label=_("Keep"), queryset=Content.objects.none(), widget=UnfoldAdminSelect2Widget)
+
+    def __init__(self, *args: Any, selected: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["into"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = selected
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
