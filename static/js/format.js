@@ -3,6 +3,8 @@
 import { text } from "./dom.js";
 
 const language = document.documentElement.lang || "ko";
+// The viewer's zone, which need not be the browser's.
+const timeZone = document.documentElement.dataset.timeZone || undefined;
 const whole = new Intl.NumberFormat(language);
 const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 const NO_BREAK = "\u00a0";
@@ -41,4 +43,14 @@ export function span(seconds) {
   if (seconds < 90) return text("seconds", { count: number(Math.max(1, seconds)) });
   if (seconds < 5400) return text("minutes", { count: number(seconds / 60) });
   return text("hours", { count: new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(seconds / 3600) });
+}
+
+/** "14:03:27" in the viewer's zone. */
+export function clock(moment) {
+  return moment.toLocaleTimeString("en-GB", { timeZone });
+}
+
+/** Date and time in the viewer's zone, with the zone. */
+export function absolute(moment) {
+  return moment.toLocaleString(language, { timeZone, dateStyle: "medium", timeStyle: "long" });
 }

@@ -2,6 +2,7 @@
 // all pages knock at once after a restart. While one is gone for more than a moment, the frame says since when.
 
 import { announce, text } from "./dom.js";
+import { clock } from "./format.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -79,7 +80,6 @@ function showBanner() {
   if (!since && !banner.hidden) announce(text("reconnected"));
   banner.hidden = !since;
   if (since) {
-    const time = since.toLocaleTimeString(document.documentElement.lang);
-    banner.querySelector("[data-offline-text]").textContent = text("offlineSince", { time });
+    banner.querySelector("[data-offline-text]").textContent = text("offlineSince", { time: clock(since) });
   }
 }

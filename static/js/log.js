@@ -2,6 +2,7 @@
 // seen is sent along.
 
 import { each, text } from "./dom.js";
+import { absolute, clock } from "./format.js";
 import { connect } from "./live.js";
 
 const MOST_LINES = 1000;
@@ -62,8 +63,8 @@ class LogViewer {
     const time = document.createElement("time");
     time.className = "log-at";
     time.dateTime = at;
-    time.title = moment.toLocaleString(document.documentElement.lang);
-    time.textContent = moment.toLocaleTimeString("en-GB");
+    time.title = absolute(moment);
+    time.textContent = clock(moment);
     const label = document.createElement("span");
     label.className = "log-level";
     label.textContent = levelLabel;

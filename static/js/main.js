@@ -2,6 +2,7 @@
 
 import * as copy from "./copy.js";
 import * as dialogs from "./dialogs.js";
+import { each } from "./dom.js";
 import * as frame from "./frame.js";
 import * as jobs from "./jobs.js";
 import * as keyboard from "./keyboard.js";
@@ -13,3 +14,6 @@ import * as toasts from "./toasts.js";
 import * as tree from "./tree.js";
 
 for (const part of [requests, toasts, dialogs, frame, tree, keyboard, tables, copy, time, jobs, log]) part.start();
+
+// A part of a higher app brings its own module, as a fragment too: <section data-module="/static/js/player.js">.
+each("[data-module]", (element) => import(element.dataset.module));
