@@ -69,3 +69,22 @@ KIND_BY_EXTENSION: dict[str, str] = {
     **dict.fromkeys("jpg jpeg png gif webp tif tiff bmp psd exr dpx svg heic avif".split(), FileKind.IMAGE),
     **dict.fromkeys("srt vtt ass ssa sub scc stl ttml dfxp smi sami".split(), FileKind.SUBTITLE),
 }
+
+# What NAS systems, desktops and copying programs leave among the media; a new source leaves it out unless told otherwise.
+DEFAULT_EXCLUDES = (
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    ".DS_Store",
+    "._*",
+    "Thumbs.db",
+    "desktop.ini",
+    "*.part",
+)
+
+
+def default_excludes() -> list[str]:
+    """A fresh list of DEFAULT_EXCLUDES."""
+    return list(DEFAULT_EXCLUDES)

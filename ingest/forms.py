@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from catalog.choices import default_excludes
 from catalog.services.file_systems import Credentials
 
 
@@ -44,7 +45,9 @@ class SourceForm(forms.Form):
     include_globs = GlobsField(
         label=_("Only these files"), required=False, help_text=_("One pattern a line, such as *.mp4. Empty: all files.")
     )
-    exclude_globs = GlobsField(label=_("Leave out"), required=False, help_text=_("One pattern a line, such as #recycle or *.tmp."))
+    exclude_globs = GlobsField(
+        label=_("Leave out"), required=False, initial=default_excludes, help_text=_("One pattern a line, such as #recycle or *.tmp.")
+    )
     is_enabled = forms.BooleanField(label=_("Scan this source"), required=False, initial=True)
 
     def credentials(self) -> Credentials:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from catalog.choices import SourceState
+from catalog.choices import SourceState, default_excludes
 
 
 class Source(models.Model):
@@ -25,7 +25,7 @@ class Source(models.Model):
     read_limit_bytes_per_s = models.PositiveBigIntegerField(_("read limit (bytes/s)"), null=True, blank=True)
     parallelism = models.PositiveSmallIntegerField(_("parallel connections"), default=4)
     include_globs = models.JSONField(_("include only"), default=list, blank=True)
-    exclude_globs = models.JSONField(_("exclude"), default=list, blank=True)
+    exclude_globs = models.JSONField(_("exclude"), default=default_excludes, blank=True)
     poll_interval_s = models.PositiveIntegerField(_("check for changes every (s)"), default=60)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(_("state"), max_length=12, choices=SourceState, default=SourceState.UNKNOWN)

@@ -16,6 +16,7 @@ from ingest.models import ScanMode
 from ingest.services import scans
 from mam.jobs import runner
 from mam.jobs.models import Job, JobState
+from mam.jobs.tasks import reap
 from mam.lib import messages
 from mam.lib.errors import MamError
 
@@ -67,6 +68,7 @@ class Command(BaseCommand):
                 if job.state not in (JobState.QUEUED, JobState.RUNNING):
                     break
                 if job.state == JobState.QUEUED and not worker.is_alive():
+                    reap()  # an earlier scan may have been killed, and no clock may be running to notice
                     worker = _run_here(job.pk)
                 time.sleep(_POLL_S)
             worker.join()
