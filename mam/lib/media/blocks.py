@@ -39,7 +39,7 @@ class BlockFile:
     def __init__(self, fetch: Callable[[int, int], bytes], size_bytes: int, name: str = "media") -> None:
         self.name = name  # PyAV guesses by its extension where content does not tell
         self.size_bytes = size_bytes
-        self.overlay: Overlay | None = None
+        self.overlays: tuple[Overlay, ...] = ()  # apart from each other, in order
         self._fetch = fetch
         self._position = 0
         self._blocks: dict[int, bytes] = {}
@@ -88,12 +88,12 @@ class BlockFile:
 
     # --- inside -----------------------------------------------------------------------------------------------------
     def _piece(self, position: int, end: int) -> bytes:
-        overlay = self.overlay
-        if overlay is not None:
+        for overlay in self.overlays:
             if overlay.start <= position < overlay.end:
                 return overlay.read(position, end - position)
             if position < overlay.start:
                 end = min(end, overlay.start)
+                break
         block, offset = divmod(position, BLOCK_BYTES)
         data = self._blocks.get(block)
         if data is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -90,17 +90,26 @@ def decoder_of(stream: AnyStream) -> CodecContext | None:
 
 
 def describe(
-    container: InputContainer, *, size_bytes: int, rotation: int = 0, duration: Fraction | None = None, is_partial: bool = False
+    container: InputContainer,
+    *,
+    size_bytes: int,
+    rotation: int = 0,
+    duration: Fraction | None = None,
+    is_partial: bool = False,
+    has_sizes: bool = True,
 ) -> Description:
     """The description of an open container.
 
     Args:
         rotation: degrees clockwise, which PyAV does not tell.
         duration: seconds, where FFmpeg was kept from finding it.
+        has_sizes: the sizes of all samples are there; without them the bit rates of streams are not known.
         is_partial: average rates come from a part of the file (fragments), so the base rate is better where both are near.
     """
     prefers_base = is_partial or container.format.name == "mxf"  # FACTS, Probing 2
     streams = tuple(_stream(stream, prefers_base=prefers_base) for stream in list(container.streams)[:MAX_STREAMS])
+    if not has_sizes:
+        streams = tuple(replace(stream, bit_rate_bps=None) for stream in streams)
     ticks, base = _duration(container, duration)
     length = ticks * base if ticks is not None else Fraction(0)
     bit_rate = None if duration is not None else container.bit_rate or None

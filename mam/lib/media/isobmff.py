@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mam.lib.media.blocks import Overlay
 
@@ -61,7 +61,14 @@ class Layout:
     has_index: bool = False  # of fragments, at the start (`sidx`): FFmpeg uses it
 
 
-def boxes(file: BlockFile, start: int, end: int) -> Iterator[Box]:
+class Peekable(Protocol):
+    """Something to read headers from."""
+
+    def peek(self, offset: int, length: int) -> bytes:
+        """Bytes at `offset`; fewer only at the end."""
+
+
+def boxes(file: Peekable, start: int, end: int) -> Iterator[Box]:
     """The boxes in [start, end), as far as they make sense."""
     for _ in range(_MAX_BOXES):
         if start + 8 > end:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import Signals
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parents[3]
 _START_S = 30.0  # a loaded machine takes its time to load the libraries
+_START_ATTEMPTS = 3
 _MAX_READ_BYTES = 4 * MIB
 _MEMORY_LIMIT_BYTES = 3 * 1024 * MIB  # of address space; an 8K decoder needs one and a half
 _TASKS_PER_WORKER = 500  # then a fresh one: libraries leak, and layouts are kept on purpose (see `describe`)
@@ -269,9 +270,16 @@ class MediaWorkers:
             return ProbeOutcome(ok=False, reason=Reason.CRASHED, detail=str(error))
 
     def _run(self, task: dict[str, Any], file: ReadableFile, meter: _Meter) -> tuple[dict[str, Any], bytes]:
-        with self._borrowed() as worker:
-            meter.started = time.monotonic()  # starting a worker, or waiting for one, is not the file's fault
-            return worker.run(task, file, meter)
+        for is_last in (False, True):
+            try:
+                with self._borrowed() as worker:
+                    meter.started = time.monotonic()  # starting a worker, or waiting for one, is not the file's fault
+                    return worker.run(task, file, meter)
+            except _DiedError:
+                if is_last or meter.requests:
+                    raise
+                # It died without having seen a byte: while it was idle, most likely. Not the file's fault either.
+        raise AssertionError("the last round returns or raises")
 
     @contextmanager
     def _borrowed(self) -> Iterator[_Worker]:
@@ -290,10 +298,17 @@ class MediaWorkers:
                     raise RuntimeError("the media workers are closed")
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
-                return _Worker(self._memory_limit_bytes)
+                return self._start()
             if worker.is_usable:
                 return worker
             worker.kill()
+
+    def _start(self) -> _Worker:
+        """A new worker. One that is killed while it starts (the machine was short of memory) is no broken installation."""
+        for _ in range(_START_ATTEMPTS - 1):
+            with suppress(MediaWorkerError):
+                return _Worker(self._memory_limit_bytes)
+        return _Worker(self._memory_limit_bytes)
 
     def _give_back(self, worker: _Worker) -> bool:
         with self._lock:

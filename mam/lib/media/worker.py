@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from mam.lib.media import describe, diagnosis, isobmff, picture
-from mam.lib.media.blocks import BLOCK_BYTES, BlockFile
+from mam.lib.media import describe, diagnosis, isobmff, mxf, picture, sampletables
+from mam.lib.media.blocks import BLOCK_BYTES, BlockFile, Overlay
 from mam.lib.media.description import Description, to_wire
 from mam.lib.media.outcomes import Reason, Stage
 from mam.lib.media.text import clean
@@ -107,18 +107,31 @@ def _probe(file: BlockFile, extension: str) -> dict[str, Any]:
 
 
 def _described(file: BlockFile, layout: isobmff.Layout, extension: str) -> tuple[Description, dict[str, Any], Stage]:
-    """By content alone; by the extension where content tells nothing; deeper where a field is missing."""
+    """By content alone; by the extension where content tells nothing."""
+    file.overlays = _shortcuts(file, layout)
     try:
         return _described_as(file, layout, "media")
     except av.error.InvalidDataError:
-        if not extension:
+        if not extension and not file.overlays:
             raise
-        return _described_as(file, layout, f"media.{extension}")
+        file.overlays = ()
+        return _described_as(file, layout, f"media.{extension}" if extension else "media")
+
+
+def _shortcuts(file: BlockFile, layout: isobmff.Layout) -> tuple[Overlay, ...]:
+    """Parts of the file shown otherwise, so that FFmpeg does not read what a description does not need."""
+    if layout.moov is None:
+        return mxf.without_index(file)
+    tables = sampletables.shortened(file, layout.moov)
+    return (tables,) if tables else ()
 
 
 def _described_as(file: BlockFile, layout: isobmff.Layout, name: str) -> tuple[Description, dict[str, Any], Stage]:
+    """Deeper, and with the index of an MXF, where a field is missing after the head."""
     file.name = name
     for stage, limits in ((Stage.HEAD, describe.HEAD), (Stage.DEEP, describe.DEEP)):
+        if stage is Stage.DEEP and layout.moov is None:
+            file.overlays = ()
         file.seek(0)
         with describe.open_container(file, limits, _options(layout)) as container:
             description = _description(file, layout, container)
@@ -140,6 +153,7 @@ def _description(file: BlockFile, layout: isobmff.Layout, container: InputContai
         rotation=isobmff.rotation(file, layout.moov) if layout.moov else 0,
         duration=isobmff.fragmented_duration(file, layout.moov) if layout.moov and is_partial else None,
         is_partial=layout.has_fragments,
+        has_sizes=layout.moov is None or not file.overlays,
     )
 
 
@@ -167,11 +181,12 @@ def _frame(file: BlockFile, task: dict[str, Any]) -> tuple[dict[str, Any], bytes
 
 def _taken(file: BlockFile, layout: isobmff.Layout, at: Fraction, max_width_px: int) -> picture.Picture:
     options = _options(layout)
+    file.overlays = mxf.without_index(file) if layout.moov is None else ()
     if options and layout.moov:
         # Without an index FFmpeg cannot jump: show it a file whose first fragment is the one we want.
         fragment = isobmff.fragment_near(file, layout.moov, at)
         if fragment is not None and fragment >= layout.moov.end + 16:
-            file.overlay = isobmff.blank(layout.moov.end, fragment)
+            file.overlays = (isobmff.blank(layout.moov.end, fragment),)
     with describe.open_container(file, options=options) as container:
         return picture.take(container, at=Fraction(0) if options else at, max_width_px=max_width_px, is_excerpt=bool(options))
 
