@@ -63,11 +63,44 @@ class Placement(models.TextChoices):
 # Lower-case extension -> kind. Only video and audio are analysed on their own; any file can be analysed on request.
 KIND_BY_EXTENSION: dict[str, str] = {
     **dict.fromkeys(
-        "mp4 m4v mov mxf mkv webm avi ts m2ts mts mpg mpeg m2v vob wmv asf flv f4v 3gp 3g2 ogv dv gxf lxf r3d braw".split(), FileKind.VIDEO
+        [
+            "mp4",
+            "m4v",
+            "mov",
+            "mxf",
+            "mkv",
+            "webm",
+            "avi",
+            "ts",
+            "m2ts",
+            "mts",
+            "mpg",
+            "mpeg",
+            "m2v",
+            "vob",
+            "wmv",
+            "asf",
+            "flv",
+            "f4v",
+            "3gp",
+            "3g2",
+            "ogv",
+            "dv",
+            "gxf",
+            "lxf",
+            "r3d",
+            "braw",
+        ],
+        FileKind.VIDEO,
     ),
-    **dict.fromkeys("wav mp3 m4a aac flac ogg opus wma aif aiff ac3 eac3 dts mka caf w64 rf64".split(), FileKind.AUDIO),
-    **dict.fromkeys("jpg jpeg png gif webp tif tiff bmp psd exr dpx svg heic avif".split(), FileKind.IMAGE),
-    **dict.fromkeys("srt vtt ass ssa sub scc stl ttml dfxp smi sami".split(), FileKind.SUBTITLE),
+    **dict.fromkeys(
+        ["wav", "mp3", "m4a", "aac", "flac", "ogg", "opus", "wma", "aif", "aiff", "ac3", "eac3", "dts", "mka", "caf", "w64", "rf64"],
+        FileKind.AUDIO,
+    ),
+    **dict.fromkeys(
+        ["jpg", "jpeg", "png", "gif", "webp", "tif", "tiff", "bmp", "psd", "exr", "dpx", "svg", "heic", "avif"], FileKind.IMAGE
+    ),
+    **dict.fromkeys(["srt", "vtt", "ass", "ssa", "sub", "scc", "stl", "ttml", "dfxp", "smi", "sami"], FileKind.SUBTITLE),
 }
 
 # What NAS systems, desktops and copying programs leave among the media; a new source leaves it out unless told otherwise.
