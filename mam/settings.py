@@ -11,6 +11,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONCE, NONE, SELF
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from mam.lib import secrets
@@ -244,7 +245,12 @@ MAM_NAV: list[dict[str, Any]] = [
     {"url_name": "admin:index", "label": _("Admin"), "icon": "admin", "permission": "staff", "keys": "g a"},
 ]
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": SITE_NAME, "SITE_HEADER": SITE_NAME, "SITE_URL": "/"}
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": SITE_NAME,
+    "SITE_HEADER": SITE_NAME,
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
+}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

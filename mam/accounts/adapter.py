@@ -28,7 +28,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages: ClassVar = {
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "enter_current_password": _("The password is wrong."),
+        "incorrect_password": _("The password is wrong."),
         "too_many_login_attempts": _("Too many failed logins. Try again in a few minutes."),
+        "rate_limited": _("Too many failed logins. Try again in a few minutes."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -54,6 +57,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second-factor secrets are encrypted at rest with the installation's credentials key."""
+
+    error_messages: ClassVar = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _("The code is wrong or was used already."),
+    }
 
     def encrypt(self, text: str) -> str:
         """Fernet token of `text`."""

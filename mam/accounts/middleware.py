@@ -42,11 +42,12 @@ class _BothWaysMiddleware(ABC):
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        return self._aserve(request) if iscoroutinefunction(self) else self._serve(request)
+        return self._aserve(request) if self._is_async else self._serve(request)
 
     @abstractmethod
     def _serve(self, request: HttpRequest) -> HttpResponseBase: ...
@@ -112,7 +113,8 @@ class MamErrorMiddleware(_BothWaysMiddleware):
         return self.get_response(request)  # type: ignore[return-value]
 
     async def _aserve(self, request: HttpRequest) -> HttpResponseBase:
-        return await self.get_response(request)  # type: ignore[misc]
+        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """None for everything else. What is our fault (500 and above) goes into the log with its traceback."""

@@ -14,8 +14,6 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.contrib.auth.models import AnonymousUser
-
 
 class UserManager(BaseUserManager["User"]):
     """Makes users by e-mail; what `createsuperuser` needs."""
@@ -68,7 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
-    def has_perm(self, perm: str, obj: models.Model | AnonymousUser | None = None) -> bool:
+    def has_perm(self, perm: str, obj: models.Model | None = None) -> bool:
         """Whether the user may do `perm`; by API key only within the key's scopes, also for a superuser."""
         if self.api_key is not None and perm not in self.api_key.scopes:
             return False

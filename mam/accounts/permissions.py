@@ -36,6 +36,6 @@ def required_permission(view: APIView, method: str) -> str | None:
     """The permission that `view` names for its current action or for `method`; None where nothing is declared."""
     declared: Mapping[str, str] = getattr(view, "required_permissions", {})
     action: str | None = getattr(view, "action", None)
-    if action in declared:
+    if action is not None and action in declared:
         return declared[action]
     return declared.get("GET" if method == "HEAD" else method)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from drf_spectacular.openapi import AutoSchema
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """`Authorization: Api-Key PREFIX.SECRET`."""
 
     target_class = "mam.accounts.authentication.ApiKeyAuthentication"

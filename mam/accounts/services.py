@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.password_validation import validate_password
@@ -160,8 +161,9 @@ def change_own_password(*, user: User, password: str) -> None:
 def reset_second_factor(*, actor: User | None, user: User) -> None:
     """Remove the user's authenticator app and recovery codes, for who lost the device. Raises PermissionDeniedError."""
     _require_may_manage(actor, user)
-    removed = list(user.authenticator_set.values_list("type", flat=True))
-    user.authenticator_set.all().delete()
+    factors = Authenticator.objects.filter(user=user)
+    removed = list(factors.values_list("type", flat=True))
+    factors.delete()
     record_audit(actor=actor, action="accounts.user.reset_second_factor", obj=user, before={"factors": removed}, after={"factors": []})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
@@ -23,6 +23,7 @@ from mam.accounts.models import User
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,13 @@ def _issue(user: User) -> TokenPair:
 
 def _parse(text: str) -> RefreshToken:
     try:
-        return RefreshToken(text)  # checks signature, age, kind, and that it is not used up
+        return RefreshToken(text)  # type: ignore[arg-type]  # a text, whatever its annotation says; checks signature, age, kind, and that it is not used up
     except TokenError as error:
         raise InvalidTokenError from error
 
 
 def _use_up(token: RefreshToken) -> None:
-    _row, is_first = token.blacklist()
+    # its annotation says one row, it gives what get_or_create gives
+    _row, is_first = cast("tuple[BlacklistedToken, bool]", token.blacklist())
     if not is_first:
         raise InvalidTokenError

@@ -106,7 +106,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @require_POST
 @never_cache
 @permission_required(services.OWN_API_KEY, raise_exception=True)
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 @sensitive_variables("text")
 def create_api_key(request: HttpRequest) -> HttpResponse:
     """Make a key and show it, this once; who logged in long ago gives the password first."""

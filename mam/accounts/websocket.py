@@ -42,7 +42,7 @@ class WebSocketAuthMiddleware:
 
     def __init__(self, inner: Application) -> None:
         self.inner = inner
-        self._with_cookies: Application = CookieMiddleware(self._serve)
+        self._with_cookies: Any = CookieMiddleware(self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._with_cookies(scope, receive, send)
@@ -95,7 +95,8 @@ async def _find_user(scope: Scope) -> User | None:
     if not session_key:
         return None
     session_store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
-    user = await get_user({"session": session_store(session_key)})  # looks at the password's hash and is_active too
+    part: Any = {"session": session_store(session_key)}
+    user = await get_user(part)  # looks at the password's hash and is_active too
     return user if isinstance(user, User) else None
 
 

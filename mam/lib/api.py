@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -60,7 +61,9 @@ class KeysetPagination(BasePagination):
     default_limit: ClassVar[int] = 50
     max_limit: ClassVar[int] = 200
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(  # type: ignore[override]  # only querysets have keys
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any]:
         """One page. Raises InvalidLimitError, InvalidOrderingError, InvalidCursorError, CursorMismatchError."""
         ordering = _ordering_of(request.query_params.get("ordering", ""), view)
         cursor = request.query_params.get("cursor") or None
@@ -167,6 +170,7 @@ def _shape_of_framework(error: APIException) -> dict[str, Any]:
     if isinstance(detail, dict):  # simplejwt: {"detail", "code", "messages"}
         return error_body(str(detail.get("code", error.default_code)), {}, str(detail.get("detail", "")))
     params: dict[str, Any] = {}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        params["wait_s"] = int(error.wait) + 1
+    wait_s: float | None = getattr(error, "wait", None)  # of Throttled
+    if wait_s is not None:
+        params["wait_s"] = math.ceil(wait_s)
     return error_body(str(getattr(detail, "code", error.default_code)), params, str(detail))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
+def _fresh_limits(settings: Any) -> Iterator[None]:
+    settings.MFA_TOTP_TOLERANCE = 1  # a code made in the last moment of its half minute is still good in the next
     cache.clear()
     yield
     cache.clear()

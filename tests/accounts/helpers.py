@@ -45,7 +45,7 @@ def add_second_factor(user: User) -> list[str]:
 
 def has_second_factor(user: User) -> bool:
     """Whether `user` has any authenticator left."""
-    return Authenticator.objects.filter(user=user).exists()
+    return bool(Authenticator.objects.filter(user=user).exists())
 
 
 def log_in_by_page(client: Client, email: str, password: str, **fields: str) -> Response:

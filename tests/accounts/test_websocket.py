@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,10 +10,10 @@ from asgiref.testing import ApplicationCommunicator
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.sessions.models import Session
 from django.test import Client
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from mam.accounts import services, websocket
 from mam.accounts.models import ApiKey
-from mam.accounts.tokens import RefreshToken
 from mam.accounts.websocket import CLOSE_LOGGED_OUT, WebSocketAuthMiddleware
 from tests.factories import make_user
 
@@ -30,7 +30,7 @@ class EchoConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        await self.send(self.scope["user"].email)
+        await self.send(str(self.scope["user"]))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.send(text_data)
@@ -41,30 +41,40 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "RECHECK_S", 0.02)
 
 
-class Socket(ApplicationCommunicator):
+class Socket:
     """The client's end. (channels' own wants a server that is not installed.)"""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "websocket", "path": "/ws/x", "query_string": b"", "headers": raw, "subprotocols": []}
+        self._end: Any = ApplicationCommunicator(WebSocketAuthMiddleware(EchoConsumer.as_asgi()), scope)  # type: ignore[arg-type, no-untyped-call]
 
     async def connect(self) -> tuple[bool, int | None]:
         """Whether it was accepted, and the code it was refused with."""
-        await self.send_input({"type": "websocket.connect"})
-        answer = await self.receive_output(timeout=5)
+        await self._end.send_input({"type": "websocket.connect"})
+        answer = await self._end.receive_output(timeout=5)
         return answer["type"] == "websocket.accept", answer.get("code")
 
     async def send(self, text: str) -> None:
-        await self.send_input({"type": "websocket.receive", "text": text})
+        await self._end.send_input({"type": "websocket.receive", "text": text})
 
     async def receive(self) -> str:
-        return str((await self.receive_output(timeout=5))["text"])
+        return str((await self._end.receive_output(timeout=5))["text"])
+
+    async def closed_with(self) -> int:
+        """The code of the close that comes, and no later than the consumer's end."""
+        answer = await self._end.receive_output(timeout=5)
+        await self._end.wait(timeout=5)
+        assert answer["type"] == "websocket.close"
+        return int(answer["code"])
 
     async def disconnect(self) -> None:
-        await self.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.wait(timeout=5)
+        await self._end.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self._end.wait(timeout=5)
 
 
 def connection(**headers: str) -> Socket:
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "websocket", "path": "/ws/x", "query_string": b"", "headers": raw, "subprotocols": []}
-    return Socket(WebSocketAuthMiddleware(EchoConsumer.as_asgi()), scope)  # type: ignore[arg-type]
+    return Socket(headers)
 
 
 def session_cookie(user: User) -> str:
@@ -143,8 +153,7 @@ async def test_a_connection_ends_with_its_login(end: Callable[[User], None]) -> 
     await socket.connect()
     await socket.receive()
     await sync_to_async(end)(user)
-    assert await socket.receive_output(timeout=5) == {"type": "websocket.close", "code": CLOSE_LOGGED_OUT}
-    await socket.wait(timeout=5)
+    assert await socket.closed_with() == CLOSE_LOGGED_OUT
 
 
 async def test_a_connection_ends_with_its_key() -> None:
@@ -153,8 +162,7 @@ async def test_a_connection_ends_with_its_key() -> None:
     await socket.connect()
     await socket.receive()
     await ApiKey.objects.aupdate(revoked_at="2020-01-01T00:00:00Z")
-    assert (await socket.receive_output(timeout=5))["code"] == CLOSE_LOGGED_OUT
-    await socket.wait(timeout=5)
+    assert await socket.closed_with() == CLOSE_LOGGED_OUT
 
 
 async def test_no_message_is_lost_between_two_looks() -> None:
