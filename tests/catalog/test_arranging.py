@@ -76,7 +76,7 @@ def test_a_moved_content_takes_its_files_along_and_rules_leave_them(operator: Us
     files[0].refresh_from_db()
     assert files[0].content == content
     assert files[0].placement == Placement.CURATOR
-    assert content.refresh_from_db() is None
+    content.refresh_from_db()
     assert content.series == target
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import PathRuleError, RuleGroupMissingError, RuleGroupUnknownError, RulePatternError, RulePatternTooLongError
-from catalog.rules import PATTERN_MAX, RuleBook, compile_rule, place_by_default, preview, sidecar_stems, split_part
+from catalog.rules import PATTERN_MAX, Place, RuleBook, compile_rule, place_by_default, preview, sidecar_stems, split_part
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
     lambda name: name not in {".", ".."}
@@ -17,7 +17,7 @@ names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 paths = st.lists(names, min_size=1, max_size=6).map("/".join)
 
 
-def place(path: str):  # type: ignore[no-untyped-def]
+def place(path: str) -> Place:
     return place_by_default(path, source_name="nas")
 
 

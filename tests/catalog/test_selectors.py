@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -143,7 +143,7 @@ def test_a_file_comes_with_everything_its_page_shows(viewer: User, django_assert
 
 
 def test_duplicates_have_the_same_bytes_and_the_same_size(viewer: User) -> None:
-    same = {"sample_hash": "abc", "size_bytes": 10}
+    same: dict[str, Any] = {"sample_hash": "abc", "size_bytes": 10}
     file, copy = make_file(**same), make_file(**same)
     make_file(sample_hash="abc", size_bytes=11)
     make_file(**same, presence=Presence.MISSING)
