@@ -7,20 +7,23 @@ off in the middle, one that is still being recorded.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
 import time
 import unicodedata
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mam.lib import process
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 CLIP_TIMEOUT_S = 180.0
 RECORDING_S = 75
@@ -137,20 +140,22 @@ def draw_archive(root: Path, *, cancelled: threading.Event, parallelism: int, on
 
     A file appears under its name only when it is whole, so a killed run goes on where it was. Raises ProcessError.
     """
+    for leftover in root.parent.glob(f"{root.name}.draft-*"):  # of a killed run
+        shutil.rmtree(leftover)
     with ThreadPoolExecutor(parallelism, thread_name_prefix="demo") as pool:
         drawing = {pool.submit(draw_clip, clip, root, cancelled): clip for clip in CLIPS}
         for done in as_completed(drawing):
             done.result()
             on_made(drawing[done].path)
     for original, copy in DUPLICATES.items():
-        _write(root / copy, (root / original).read_bytes())
+        _write(copy, root, (root / original).read_bytes())
         on_made(copy)
     for original, rest in TRUNCATED.items():
         whole = (root / original).read_bytes()
-        _write(root / rest, whole[: len(whole) * 2 // 3])  # its index lay at the end
+        _write(rest, root, whole[: len(whole) * 2 // 3])  # its index lay at the end
         on_made(rest)
     for path, text in SIDECARS.items():
-        _write(root / path, text.encode())
+        _write(path, root, text.encode())
         on_made(path)
 
 
@@ -159,10 +164,9 @@ def draw_clip(clip: Clip, root: Path, cancelled: threading.Event) -> None:
     target = root / clip.path
     if target.exists():
         return
-    draft = _draft_of(target)
-    command = _drawing(clip, draft)
-    process.run(command, timeout_s=CLIP_TIMEOUT_S, cancelled=cancelled, input=clip.subtitles.encode()).raise_for_status()
-    _publish(draft, target)
+    with _draft_of(target, root) as draft:
+        command = _drawing(clip, draft)
+        process.run(command, timeout_s=CLIP_TIMEOUT_S, cancelled=cancelled, input=clip.subtitles.encode()).raise_for_status()
 
 
 def record(target: Path, *, cancelled: threading.Event) -> None:
@@ -196,7 +200,7 @@ def _drawing(clip: Clip, draft: Path) -> list[str]:
 
 
 def _pictures(clip: Clip) -> list[str]:
-    """The background with a title in the lower third, a running clock, and cards that slide onto the table."""
+    """The background with a title in the lower third, a running clock, and cards on the table."""
     width, height = (int(side) for side in clip.size.split("x"))
     is_sharp = clip.background in (BARS, CHART)
     drawn = clip.size if is_sharp else f"{width // 4}x{height // 4}"
@@ -213,15 +217,12 @@ def _pictures(clip: Clip) -> list[str]:
 
 
 def _cards(cards: list[str]) -> list[str]:
-    """One drawtext per card, white with a coloured face; each comes in from the right, one after the other, within a second."""
+    """One drawtext per card, white with a coloured face, afloat on the table so that a still picture can be told from a moving one."""
     layers = []
     for index, card in enumerate(cards):
         colour = "0xc0182b" if card[-1] in "♥♦" else "0x14161c"
-        rest = f"w*{0.08 + 0.15 * index:.2f}"
-        slide = f"max({rest},w-w*2*(t-{index * 0.12:.2f}))"
-        layers.append(
-            f"drawtext=text='{card}':fontcolor={colour}:fontsize=w/16:box=1:boxcolor=white:boxborderw=18:x='{slide}':y=h*0.42-ascent"
-        )
+        place = f"x=w*{0.08 + 0.15 * index:.2f}:y='h*0.42-ascent+h*0.03*sin(3*t+{index})'"
+        layers.append(f"drawtext=text='{card}':fontcolor={colour}:fontsize=w/14:box=1:boxcolor=white:boxborderw=18:{place}")
     return layers
 
 
@@ -230,20 +231,21 @@ def _sound(clip: Clip) -> list[str]:
     return ["-f", "lavfi", "-t", str(clip.seconds), "-i", f"sine=frequency={clip.tone_hz}:beep_factor=4:sample_rate=48000,volume=0.2"]
 
 
-def _write(target: Path, data: bytes) -> None:
-    draft = _draft_of(target)
-    draft.write_bytes(data)
-    _publish(draft, target)
+def _write(path: str, root: Path, data: bytes) -> None:
+    with _draft_of(root / path, root) as draft:
+        draft.write_bytes(data)
 
 
-def _draft_of(target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(f".{target.name}")  # keeps the suffix: ffmpeg chooses the container by it
+@contextlib.contextmanager
+def _draft_of(target: Path, root: Path) -> Iterator[Path]:
+    """A path outside of `root` to make a file at; it becomes `target` when the block ends well.
 
-
-def _publish(draft: Path, target: Path) -> None:
-    """Give a whole file its name, dated days back: an archive is not of this minute, and what is would count as growing."""
-    age_s = 86_400 * (2 + zlib.crc32(os.fsencode(target.name)) % 40)
-    recorded_at = time.time() - age_s
-    os.utime(draft, (recorded_at, recorded_at))
-    draft.replace(target)
+    The file is dated days back: an archive is not of this minute, and what is would count as growing.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{root.name}.draft-", dir=root.parent) as scratch:
+        draft = Path(scratch) / f"draft{target.suffix}"  # ffmpeg chooses the container by the suffix
+        yield draft
+        recorded_at = time.time() - 86_400 * (2 + zlib.crc32(os.fsencode(target.name)) % 40)
+        os.utime(draft, (recorded_at, recorded_at))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.replace(target)
