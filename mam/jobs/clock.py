@@ -34,7 +34,7 @@ _RENEW_S = 2.5
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
     """One function and when it is due. Due times lie on a fixed grid: a slow call never moves the later ones."""
 
     path: str
@@ -57,7 +57,7 @@ class Clock:
     def __init__(self, schedule: Mapping[str, float] | None = None) -> None:
         now = time.monotonic()
         self._entries = [
-            _Entry(path, import_string(path), interval_s, due_at=now)
+            Entry(path, import_string(path), interval_s, due_at=now)
             for path, interval_s in (settings.MAM_CLOCK if schedule is None else schedule).items()
         ]
         self._owner = uuid.uuid4()
@@ -118,7 +118,7 @@ class Clock:
             connections.close_all()
 
 
-def _call(entry: _Entry) -> None:
+def _call(entry: Entry) -> None:
     try:
         entry.call()
     except Exception:

@@ -78,8 +78,8 @@ class LogConsumer(WatchConsumer):
         place = live.LogSubscription(
             feed, after=selectors.log_cursor(query.get("after", "")), job_id=selectors.log_cursor(query.get("job", ""))
         )
-        await feed.subscribe(place)
         try:
+            await feed.subscribe(place)
             while True:
                 lines = await place.next_lines()
                 await self.send(live.log_frame(lines, self.language))
@@ -95,8 +95,8 @@ class JobConsumer(WatchConsumer):
         """Subscribed before the snapshot is read: a change in between comes again, it is not lost."""
         feed = live.feed()
         changes = live.JobsSubscription()
-        await feed.subscribe(changes)
         try:
+            await feed.subscribe(changes)
             await self._send("snapshot", await feed.read(live.list_watched), feed)
             while True:
                 await self._send("jobs", await changes.next_jobs(), feed)

@@ -19,7 +19,8 @@ from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import Error as DatabaseAwayError
+from django.db import connection, connections
 from django.utils import translation
 from redis.exceptions import RedisError
 from rest_framework.utils.encoders import JSONEncoder
@@ -56,17 +57,20 @@ class Feed:
         self.cursor = 0  # every visible line up to here was offered
         self._subscribers: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
+        self._started = asyncio.Event()
         self._executor: ThreadPoolExecutor | None = None
         self._running_ids: set[int] = set()
         self._shown: dict[int, tuple[Any, ...]] = {}
 
     async def subscribe(self, subscriber: Subscriber) -> None:
-        """Offer everything from now on to `subscriber`; starts the feed for the first one."""
+        """Offer everything after `cursor`, which stands from now on, to `subscriber`; starts the feed for the first one."""
         self._subscribers.add(subscriber)
         if self._task is None:
             # One thread: it keeps one database connection open for as long as somebody watches.
             self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs-feed")
+            self._started.clear()
             self._task = asyncio.create_task(self._run())
+        await self._started.wait()
 
     async def unsubscribe(self, subscriber: Subscriber) -> None:
         """Offer no more; stops the feed and closes its connection after the last one."""
@@ -89,7 +93,7 @@ class Feed:
                 raise asyncio.CancelledError
             try:
                 return await sync_to_async(function, thread_sensitive=False, executor=executor)(**arguments)
-            except (OperationalError, InterfaceError) as error:
+            except DatabaseAwayError as error:
                 _logger.warning("live readers cannot reach the database: %s", error)
                 await sync_to_async(connection.close, thread_sensitive=False, executor=executor)()
                 await asyncio.sleep(_SAFETY_S)
@@ -98,6 +102,7 @@ class Feed:
         self.cursor = await self.read(selectors.last_log_id)
         self._shown.clear()
         self._running_ids = {job.pk for job in await self.read(_list_running)}
+        self._started.set()
         async with _Waker() as waker:
             while True:
                 lines = await self.read(selectors.list_log, after=self.cursor, limit=_PAGE_LINES)
@@ -154,7 +159,7 @@ class LogSubscription:
         while True:
             lines = await self._read_page() if self._is_behind else self._take_buffer()
             if lines:
-                self.cursor = lines[-1].pk
+                self.cursor = max(self.cursor or 0, lines[-1].pk)
                 return lines
             if not self._is_behind:
                 self._wake.clear()
@@ -170,8 +175,8 @@ class LogSubscription:
             last = lines[-1].pk if lines else 0
             # Read after `reached` was noted, so it holds all lines up to there, also those that are not ours.
             self.cursor = max(self.cursor, reached, last)
-            # Nothing was offered since: what the feed offers next begins where this page ends.
-            self._is_behind = self._feed.cursor > self.cursor or self._feed.cursor != reached
+            # When nothing was offered meanwhile, what the feed offers next begins where this page ends (or before).
+            self._is_behind = self._feed.cursor != reached
         return lines
 
     def _take_buffer(self) -> list[JobLog]:
