@@ -97,11 +97,15 @@ def confirm(*, source: Source, since: datetime) -> Confirmed:
             source=source, absent_since__lt=since, folder__listed_at__gte=since, presence__in=HERE
         ).values_list(*KNOWN_COLUMNS)
     ]
-    result = Confirmed()
+    # What vanished while it was being written was never part of the archive: a copy that was given up, a temporary name.
+    unfinished = [file for file in lacking if file.presence == Presence.GROWING]
+    lacking = [file for file in lacking if file.presence != Presence.GROWING]
+    _set_presence(unfinished, set())
+    result = Confirmed(missing=len(unfinished))
     if not lacking:
         return result
     # All that is in doubt counts, also what this scan did not look at again: a collapse seen piece by piece is one collapse.
-    in_doubt = MediaFile.objects.filter(source=source, absent_since__isnull=False, presence__in=HERE).count()
+    in_doubt = MediaFile.objects.filter(source=source, absent_since__isnull=False, presence=Presence.PRESENT).count()
     total = Folder.objects.filter(source=source, parent=None).values_list("total_files", flat=True).first() or 0
     if in_doubt > HOLD_SHARE * total:
         groups: dict[int | None, list[KnownFile]] = {None: lacking}
@@ -114,7 +118,7 @@ def confirm(*, source: Source, since: datetime) -> Confirmed:
         folder = folders[folder_id] if folder_id is not None else None
         result.held.append(Held(folder, [file.pk for file in group], sum(file.size_bytes for file in group)))
     _set_presence(lacking, held_ids)
-    result.missing = len(gone)
+    result.missing += len(gone)
     return result
 
 

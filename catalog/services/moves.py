@@ -77,9 +77,9 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
     found: list[Suspect] = []
     for ids in chunked(files):
         rows = MediaFile.objects.filter(source=source, file_id__in=ids, absent_since=None).exclude(folder_id__in=listed)
-        for file in rows.select_related("folder").only("name", "file_id", "size_bytes", "mtime_ns", "folder__path"):
+        for file in rows.select_related("folder").only("name", "file_id", "size_bytes", "mtime_ns", "presence", "folder__path"):
             entry = files[file.file_id or 0]
-            if (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns):
+            if file.presence == Presence.GROWING or (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns):
                 found.append(Suspect(file.pk, False, file.path, entry.file_id or 0))
     for ids in chunked(dirs):
         known = Folder.objects.filter(source=source, file_id__in=ids, is_missing=False).exclude(parent_id__in=listed).exclude(parent=None)
@@ -100,16 +100,23 @@ def match(*, source: Source, fresh: Sequence[Entry], absent: Iterable[tuple[Know
     left = {file.pk: file for file, _at in absent}
     left.update(_left_by_file_id(source, fresh, gone))
     left.update(_absent_by_name(source, fresh))
-    by_id = {(file.file_id, file.size_bytes, file.mtime_ns): file for file in left.values() if file.file_id is not None}
+    by_id = {_identity(file): file for file in left.values() if file.file_id is not None}
     arrivals: dict[int, KnownFile] = {}
     taken: set[int] = set()
     for index, entry in enumerate(fresh):
-        file = by_id.get((entry.file_id, entry.size_bytes, entry.mtime_ns)) if entry.file_id is not None else None
+        file = by_id.get((entry.file_id, entry.size_bytes, entry.mtime_ns)) or by_id.get((entry.file_id,))
         if file is not None and file.pk not in taken:
             arrivals[index] = file
             taken.add(file.pk)
     _match_names(fresh, [file for file in left.values() if file.pk not in taken], arrivals)
     return arrivals
+
+
+def _identity(file: KnownFile) -> tuple[int | None, ...]:
+    """By what a file is known elsewhere. One that was being written is known by its id alone: copying programs write under
+    another name and rename at the end, and size and time went on after they were last seen.
+    """
+    return (file.file_id,) if file.presence == Presence.GROWING else (file.file_id, file.size_bytes, file.mtime_ns)
 
 
 def _left_by_file_id(source: Source, fresh: Sequence[Entry], gone: Gone) -> dict[int, KnownFile]:

@@ -234,8 +234,11 @@ class _Batch:
     def _move(self, file: KnownFile, folder: Folder, entry: Entry, at: datetime) -> None:
         self.result.moved += (file.folder_id, file.name) != (folder.pk, entry.name)
         self.moving.append(file.pk)
-        presence = self._presence(entry, file.settled_since, at)
-        self._update(file, folder.pk, entry, presence, file.settled_since, file.version, file.probe_state)
+        is_same = (file.size_bytes, file.mtime_ns) == (entry.size_bytes, entry.mtime_ns)
+        settled_since = file.settled_since if is_same else at
+        presence = self._presence(entry, settled_since, at)
+        probe_state = file.probe_state if is_same else first_probe_state(file.kind)
+        self._update(file, folder.pk, entry, presence, settled_since, file.version + (not is_same), probe_state)
 
     def _insert(self, folder: Folder, entry: Entry, at: datetime) -> None:
         presence = self._presence(entry, at, at)

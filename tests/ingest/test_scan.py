@@ -414,6 +414,33 @@ def test_a_growing_file_waits_until_it_stands_still(archive: Archive, settings: 
     assert_rollups_hold(archive)
 
 
+def test_a_copy_under_a_temporary_name_becomes_the_file_it_is_renamed_to(archive: Archive) -> None:
+    archive.put("WSOP/.final.mp4.Xy12", b"half", age_s=1)
+    archive.scan()
+    row = archive.files()["WSOP/.final.mp4.Xy12"]
+    (archive.root / "WSOP/.final.mp4.Xy12").write_bytes(b"the whole")
+    (archive.root / "WSOP/.final.mp4.Xy12").rename(archive.root / "WSOP/final.mp4")
+    archive.age("WSOP/final.mp4")
+
+    archive.scan()
+
+    file = archive.files()["WSOP/final.mp4"]
+    assert (file.pk, file.kind, file.size_bytes, file.presence) == (row.pk, "video", 9, Presence.PRESENT)
+    assert (len(archive.files()), file.probe_state) == (1, ProbeState.PENDING)
+    assert_rollups_hold(archive)
+
+
+def test_a_copy_that_was_given_up_is_not_worth_a_decision(archive: Archive) -> None:
+    archive.put("a.mp4")
+    archive.put("b.mp4", b"half", age_s=1)
+    archive.scan()
+    (archive.root / "b.mp4").unlink()
+    archive.scan()
+    archive.scan()
+    assert archive.presence() == {"a.mp4": Presence.PRESENT, "b.mp4": Presence.MISSING}
+    assert not MissingHold.objects.exists()
+
+
 def test_a_file_from_the_future_settles_by_our_own_clock(archive: Archive, settings: SettingsWrapper) -> None:
     settings.MAM_SETTLE_S = 0
     archive.put("rec.mp4", b"abc", age_s=-5000)
