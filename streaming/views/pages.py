@@ -37,6 +37,11 @@ class PlayerState:
     start_s: float | None  # None: where the viewer left off
 
     @property
+    def has_poster(self) -> bool:
+        """`poster` is a picture of the film, not a drawing in its place."""
+        return "?v=" in self.poster
+
+    @property
     def is_playable(self) -> bool:
         """There is a video element; whether it plays may still be for the browser to say."""
         return self.decision.mode in {Mode.DIRECT, Mode.ASK_BROWSER}
