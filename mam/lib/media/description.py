@@ -128,7 +128,7 @@ def _plain(value: object) -> object:
         return [value.numerator, value.denominator]
     if isinstance(value, datetime):
         return value.isoformat()
-    return value
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def from_wire(values: object) -> Description:
