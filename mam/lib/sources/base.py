@@ -7,11 +7,11 @@ listed, nor is anything but files and folders.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeAlias
 
-from mam.lib.sources.errors import PathOutsideRootError
+from mam.lib.sources.errors import AuthFailedError, PathOutsideRootError, ShareMissingError, SourceError
 
 if TYPE_CHECKING:
     import threading
@@ -43,6 +43,10 @@ class Health:
     root_identity: str  # changes when another disk or share stands behind the same address; at most 64 characters
 
 
+# The entries of a folder, or why it has none to show.
+Listing: TypeAlias = list[Entry] | SourceError
+
+
 class RangedReader(Protocol):
     """An open file. One thread at a time. Reads go on over a new connection when the old one breaks.
 
@@ -65,6 +69,12 @@ class SourceFileSystem(Protocol):
 
     def list_directory(self, path: str) -> list[Entry]:
         """All files and folders in a folder, in the server's order, without "." and "..". Never a partial list."""
+
+    def list_directories(self, paths: Sequence[str]) -> list[Listing]:
+        """The same for several folders at once, in their order: over a network in the time of one (8 are plenty).
+
+        An error that concerns one folder (missing, denied) stands in its place; what concerns the source is raised.
+        """
 
     def stat(self, path: str) -> Entry: ...
     def open(self, path: str) -> RangedReader: ...
@@ -102,7 +112,9 @@ class Connection(Protocol):
     def is_usable(self) -> bool:
         """False when the other side is known to have gone; asked before an idle connection is used again."""
 
-    def list_directory(self, parts: tuple[str, ...]) -> list[Entry]: ...
+    def list_directories(self, folders: Sequence[tuple[str, ...]]) -> list[Listing]:
+        """As SourceFileSystem.list_directories. SuspectListingError and TransientError are raised."""
+
     def find(self, parts: tuple[str, ...]) -> Entry | None:
         """What lies there; None when nothing does: that is an answer, and no reason to throw the connection away."""
 
@@ -119,6 +131,13 @@ class Connection(Protocol):
     def remove_file(self, parts: tuple[str, ...]) -> None: ...
     def health(self) -> Health: ...
     def close(self) -> None: ...
+
+
+def as_answer(error: SourceError) -> SourceError:
+    """The error back if it says something about one folder; raised if it concerns the connection or the whole source."""
+    if error.is_permanent and not isinstance(error, ShareMissingError | AuthFailedError):
+        return error
+    raise error
 
 
 def split_path(path: str) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
-from mam.lib.sources.base import Connection, Entry, Health, RangedReader, split_path
+from mam.lib.sources.base import Connection, Entry, Health, Listing, RangedReader, split_path
 from mam.lib.sources.errors import ChangedError, ConflictError, NotFoundError, SourceError, TransientError
 from mam.lib.sources.pool import ConnectionPool, Timing
 
@@ -54,8 +54,14 @@ class PooledSource:
         return f"<{type(self).__name__} {self._address}>"
 
     def list_directory(self, path: str) -> list[Entry]:
-        parts = split_path(path)
-        return self._attempt(lambda connection: connection.list_directory(parts))
+        (listing,) = self.list_directories([path])
+        if isinstance(listing, SourceError):
+            raise listing
+        return listing
+
+    def list_directories(self, paths: Sequence[str]) -> list[Listing]:
+        folders = [split_path(path) for path in paths]
+        return self._attempt(lambda connection: connection.list_directories(folders))
 
     def stat(self, path: str) -> Entry:
         return self._describe(split_path(path))

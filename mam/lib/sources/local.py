@@ -12,13 +12,13 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mam.lib.sources import names
-from mam.lib.sources.base import Entry, Health
-from mam.lib.sources.errors import ConflictError, NotFoundError, ShareMissingError, from_os_error
+from mam.lib.sources.base import Entry, Health, Listing, as_answer
+from mam.lib.sources.errors import ConflictError, NotFoundError, ShareMissingError, SourceError, from_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _TRAVERSE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -40,7 +40,16 @@ class LocalConnection:
     def is_usable(self) -> bool:
         return True
 
-    def list_directory(self, parts: tuple[str, ...]) -> list[Entry]:
+    def list_directories(self, folders: Sequence[tuple[str, ...]]) -> list[Listing]:
+        return [self._list(parts) for parts in folders]
+
+    def _list(self, parts: tuple[str, ...]) -> Listing:
+        try:
+            return self._list_directory(parts)
+        except SourceError as error:
+            return as_answer(error)
+
+    def _list_directory(self, parts: tuple[str, ...]) -> list[Entry]:
         with self._directory(parts) as folder:
             listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
             try:

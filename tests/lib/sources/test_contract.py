@@ -99,6 +99,26 @@ def test_a_large_folder_is_listed_completely(place: Place) -> None:
     assert names_of(place) == expected
 
 
+def test_many_folders_are_listed_at_once_each_with_its_own_outcome(place: Place) -> None:
+    for number in range(40):
+        (place.root / f"{number}").mkdir()
+        for file in range(number * 30):
+            (place.root / f"{number}" / f"{file:04d} {'긴 이름' * 10}.mp4").touch()
+    paths = [f"{number}" for number in range(40)]
+    paths[7:7] = ["missing"]
+    paths[20:20] = ["missing/too", "0"]
+
+    found = place.fs.list_directories(paths)
+
+    for path, listing in zip(paths, found, strict=True):
+        if path.startswith("missing"):
+            assert isinstance(listing, NotFoundError)
+        else:
+            assert isinstance(listing, list)
+            assert len(listing) == int(path) * 30
+    assert place.fs.list_directories([]) == []
+
+
 def test_deep_paths_work(place: Place) -> None:
     deep = "/".join(f"level {number}" for number in range(30))
     (place.root / deep).mkdir(parents=True)

@@ -16,9 +16,11 @@ from mam.lib.sources.pool import MAX_IDLE_S, ConnectionPool, Timing
 from mam.lib.sources.throttle import Throttle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mam.lib.sources import Entry
+    from mam.lib.sources.base import Listing
 
 
 @dataclass
@@ -51,12 +53,12 @@ class Connection(LocalConnection):
     def is_usable(self) -> bool:
         return not self.is_gone
 
-    def list_directory(self, parts: tuple[str, ...]) -> list[Entry]:
+    def list_directories(self, folders: Sequence[tuple[str, ...]]) -> list[Listing]:
         assert self.in_use.acquire(blocking=False), "two borrowers at once"
         try:
             self.office.rendezvous()
             self.office.fail()
-            return super().list_directory(parts)
+            return super().list_directories(folders)
         finally:
             self.in_use.release()
 

@@ -20,6 +20,8 @@ from mam.lib.sources.smb2.crypto import Sealer, SealKeys, TamperedError, hmac_si
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mam.lib.sources import Entry
+
 HEADER = struct.Struct("<4sHHIHHIIQIIQ16s")
 NO_MORE = b"\x09\x00\x00\x00\x00\x00\x00\x00"
 
@@ -96,6 +98,12 @@ def folder_with(*bodies: bytes) -> Callable[[int], tuple[int, bytes]]:
     return answer
 
 
+def list_root(connection: SmbConnection) -> list[Entry]:
+    (found,) = connection.list_directories([()])
+    assert isinstance(found, list)
+    return found
+
+
 DOTS = [(".", 0x10, 0, 1), ("..", 0x10, 0, 2)]
 
 
@@ -110,7 +118,7 @@ def test_links_of_windows_are_not_listed_but_stubs_of_stored_files_are(serve: Ca
     )
     _server, connection = serve(folder_with(body))
 
-    entries = connection.list_directory(())
+    entries = list_root(connection)
 
     assert [(entry.name, entry.file_id, entry.mtime_ns, entry.ctime_ns) for entry in entries] == [
         ("deduplicated.mp4", 5, 0, 500),
@@ -120,34 +128,34 @@ def test_links_of_windows_are_not_listed_but_stubs_of_stored_files_are(serve: Ca
 
 def test_a_lone_surrogate_in_a_name_becomes_storable(serve: Callable[..., tuple[Server, SmbConnection]]) -> None:
     _server, connection = serve(folder_with(listing(*DOTS, ("bad \ud83c.mp4", 0x20, 0, 3))))
-    (entry,) = connection.list_directory(())
+    (entry,) = list_root(connection)
     entry.name.encode()
     assert "\ud83c".encode("utf-16-le", "surrogatepass") in connection.wire_path((entry.name,))
 
 
 def test_a_server_without_file_ids_gives_none(serve: Callable[..., tuple[Server, SmbConnection]]) -> None:
     _server, connection = serve(folder_with(listing(*DOTS, ("a", 0x20, 0, 0), ("b", 0x20, 0, -1))))
-    assert [entry.file_id for entry in connection.list_directory(())] == [None, None]
+    assert [entry.file_id for entry in list_root(connection)] == [None, None]
 
 
 @pytest.mark.parametrize("body", [None, listing(("clip.mp4", 0x20, 0, 3)), listing(DOTS[0])])
 def test_a_listing_without_its_dots_is_not_believed(serve: Callable[..., tuple[Server, SmbConnection]], body: bytes | None) -> None:
     _server, connection = serve(folder_with(*([] if body is None else [body])))
     with pytest.raises(SuspectListingError):
-        connection.list_directory(())
+        list_root(connection)
 
 
 def test_a_listing_over_many_buffers_is_put_together(serve: Callable[..., tuple[Server, SmbConnection]]) -> None:
     bodies = [listing(*DOTS), *(listing((f"{number}", 0x20, 0, number + 3)) for number in range(8))]
     _server, connection = serve(folder_with(*bodies))
-    assert [entry.name for entry in connection.list_directory(())] == [f"{number}" for number in range(8)]
+    assert [entry.name for entry in list_root(connection)] == [f"{number}" for number in range(8)]
 
 
 def test_an_error_in_the_middle_of_a_listing_is_no_listing(serve: Callable[..., tuple[Server, SmbConnection]]) -> None:
     answers = iter([(0, listing(*DOTS, ("clip.mp4", 0x20, 0, 3))), (0xC0000185, NO_MORE)])
     _server, connection = serve(lambda command: opened() if command == m.Command.CREATE else next(answers, (0, bytes(60))))
     with pytest.raises(TransientError):
-        connection.list_directory(())
+        list_root(connection)
 
 
 def test_a_short_read_in_the_middle_is_not_passed_on(serve: Callable[..., tuple[Server, SmbConnection]]) -> None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mam.lib.sources import Entry, open_source
-from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SourceError
-from mam.lib.sources.walk import walk
+from mam.lib.sources.errors import AccessDeniedError, SourceError
+from mam.lib.sources.walk import BATCH_FOLDERS, walk
 from tests.lib.sources.conftest import open_smb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mam.lib.sources import SourceFileSystem
+    from mam.lib.sources.base import Listing
     from tests.fixtures.smbd import SmbServer
     from tests.lib.sources.conftest import Place
 
@@ -52,14 +54,14 @@ def test_an_unreadable_folder_ends_the_walk_or_is_reported(tmp_path: Path) -> No
     for name in ("good", "vanished", "last"):
         (tmp_path / name).mkdir()
     fs = open_source(tmp_path.as_uri())
-    listing = fs.list_directory
+    listings = fs.list_directories
 
-    def list_directory(path: str) -> list[Entry]:
-        if path == "vanished":
-            raise AccessDeniedError(target=path)
-        return listing(path)
+    def list_directories(paths: Sequence[str]) -> list[Listing]:
+        return [
+            AccessDeniedError(target=path) if path == "vanished" else listing for path, listing in zip(paths, listings(paths), strict=True)
+        ]
 
-    fs.list_directory = list_directory  # type: ignore[method-assign]
+    fs.list_directories = list_directories  # type: ignore[method-assign]
     failed: list[tuple[str, SourceError]] = []
 
     assert {path for path, _entries in walk(fs, on_error=lambda path, error: failed.append((path, error)))} == {"", "good", "last"}
@@ -83,12 +85,10 @@ class EndlessSource:
     def stat(self, path: str) -> Entry:
         return self.entry("")
 
-    def list_directory(self, path: str) -> list[Entry]:
-        if path.count("/") > 500:
-            raise NotFoundError(target=path)
+    def list_directories(self, paths: Sequence[str]) -> list[Listing]:
         with self.lock:
-            self.listed.append(path)
-        return [self.entry("left"), self.entry("right")]
+            self.listed += paths
+        return [[self.entry("left"), self.entry("right")] for _path in paths]
 
     @staticmethod
     def entry(name: str) -> Entry:
@@ -105,5 +105,5 @@ def test_a_walk_that_is_left_stops_and_asks_for_little_ahead() -> None:
     walking.close()  # type: ignore[attr-defined]
 
     asked = len(source.listed)
-    assert asked <= 10 + 2 * 2
+    assert asked <= 10 + (2 + 1 + 1) * BATCH_FOLDERS
     assert not any(thread.name.startswith("walk") for thread in threading.enumerate())

@@ -11,11 +11,21 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from mam.lib.sources import names
-from mam.lib.sources.base import Entry, Health
-from mam.lib.sources.errors import NotFoundError, ShareMissingError, SuspectListingError, TransientError, UnsupportedError, from_ntstatus
+from mam.lib.sources.base import Entry, Health, Listing, as_answer
+from mam.lib.sources.errors import (
+    NotFoundError,
+    ShareMissingError,
+    SourceError,
+    SuspectListingError,
+    TransientError,
+    UnsupportedError,
+    from_ntstatus,
+)
 from mam.lib.sources.smb2 import messages as m
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mam.lib.sources.smb2.channel import Channel, Reply
 
 LISTING_BUFFER_BYTES = 65536  # all that SMB 2.0.2 allows; larger ones gain nothing
@@ -47,19 +57,44 @@ class SmbConnection:
     def is_usable(self) -> bool:
         return self._channel.is_usable
 
-    def list_directory(self, parts: tuple[str, ...]) -> list[Entry]:
+    def list_directories(self, folders: Sequence[tuple[str, ...]]) -> list[Listing]:
+        """Ask for all of them before reading the first answer: the server always has the next one to work on."""
+        asked = [self._ask_for_listing(parts) for parts in folders]
+        return [
+            self._take_answer(parts, numbers) if isinstance(numbers, list) else numbers
+            for parts, numbers in zip(folders, asked, strict=True)
+        ]
+
+    def _ask_for_listing(self, parts: tuple[str, ...]) -> list[int] | SourceError:
         """One round trip for an ordinary folder: open it and ask for two buffers, of which the second says "no more"."""
-        open_folder = m.create(self.wire_path(parts), access=m.FILE_READ_DATA | m.FILE_READ_ATTRIBUTES, options=m.OPTION_DIRECTORY)
+        try:
+            path = self.wire_path(parts)
+        except NotFoundError as error:
+            return error
+        open_folder = m.create(path, access=m.FILE_READ_DATA | m.FILE_READ_ATTRIBUTES, options=m.OPTION_DIRECTORY)
         ask = m.query_directory(m.RELATED_HANDLE, LISTING_BUFFER_BYTES)
-        opened, *replies = self._channel.chain([open_folder, ask, ask])
-        self._check(opened, parts)
+        return self._channel.send([open_folder, ask, ask])
+
+    def _take_answer(self, parts: tuple[str, ...], numbers: list[int]) -> Listing:
+        opened, *replies = [self._channel.collect(number) for number in numbers]
+        try:
+            self._check(opened, parts)
+        except SourceError as error:
+            return as_answer(error)
         handle = m.parse_create(opened.message).handle
+        try:
+            return self._list(handle, replies, parts)
+        except SourceError as error:
+            return as_answer(error)
+        finally:
+            self.close_file(handle)
+
+    def _list(self, handle: bytes, replies: list[Reply], parts: tuple[str, ...]) -> list[Entry]:
         entries, dots, is_complete = self._take_listing(replies, parts)
         if not is_complete:
             more_entries, more_dots = self._list_rest(handle, parts)
             entries += more_entries
             dots += more_dots
-        self._channel.ignore(self._channel.send([m.close(handle)])[0])
         # Only the root of a Windows volume has no dots; it is never empty.
         if dots < 2 and not (entries and not parts and not self._base):
             raise SuspectListingError(target=self._target(parts))
@@ -176,14 +211,16 @@ class SmbConnection:
         dots = 0
         under_way: deque[int] = deque()
         is_complete = False
-        while not is_complete:
-            while len(under_way) < LISTING_WINDOW:
-                under_way += self._channel.send([m.query_directory(handle, LISTING_BUFFER_BYTES)])
-            found, more_dots, is_complete = self._take_listing([self._channel.collect(under_way.popleft())], parts)
-            entries += found
-            dots += more_dots
-        for number in under_way:
-            self._channel.ignore(number)
+        try:
+            while not is_complete:
+                while len(under_way) < LISTING_WINDOW:
+                    under_way += self._channel.send([m.query_directory(handle, LISTING_BUFFER_BYTES)])
+                found, more_dots, is_complete = self._take_listing([self._channel.collect(under_way.popleft())], parts)
+                entries += found
+                dots += more_dots
+        finally:
+            for number in under_way:
+                self._channel.ignore(number)
         return entries, dots
 
     def _take_listing(self, replies: list[Reply], parts: tuple[str, ...]) -> tuple[list[Entry], int, bool]:
