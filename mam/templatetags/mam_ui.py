@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django import template
+from django.http import QueryDict
+from django.template import Engine
 from django.template.base import token_kwargs
-from django.template.loader import get_template
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.templatetags.static import static
 from django.utils.html import conditional_escape, format_html, format_html_join, json_script
@@ -242,8 +242,7 @@ def _render_component(context: Context, name: str, arguments: dict[str, Any]) ->
         values["attrs"] = format_html("{} {}", values["attrs"], extra) if values.get("attrs") else extra
     for key in ("request", "csrf_token"):
         values.setdefault(key, context.get(key))
-    compiled = get_template(f"components/{name}.html").template
-    return compiled.render(context.new(values))
+    return Engine.get_default().get_template(f"components/{name}.html").render(context.new(values))
 
 
 def _html_attributes(attributes: dict[str, Any]) -> SafeString:
@@ -262,12 +261,12 @@ def _html_attributes(attributes: dict[str, Any]) -> SafeString:
 
 def _query_url(context: Context, **changes: str | int | None) -> str:
     request = context.get("request")
-    query = request.GET.copy() if request else {}
+    query = request.GET.copy() if request else QueryDict(mutable=True)
     for key, value in changes.items():
         query.pop(key, None)
         if value not in (None, ""):
             query[key] = str(value)
-    text = query.urlencode() if request else urlencode(query)
+    text = query.urlencode()
     path = request.path if request else ""
     return f"{path}?{text}" if text else path or "?"
 

@@ -20,11 +20,15 @@ export function on(type, selector, handler, options) {
   );
 }
 
-/** Call `handler(element)` for every match of `selector` in the page and in each fragment that htmx brings. */
+/** Call `handler(element)` once for every match of `selector`, in the page and in each fragment that htmx brings. */
 export function each(selector, handler) {
+  const seen = new WeakSet(); // htmx tells of the whole page too, once it is loaded
   const visit = (root) => {
-    if (root.matches?.(selector)) handler(root);
-    root.querySelectorAll(selector).forEach(handler);
+    for (const element of [root, ...root.querySelectorAll(selector)]) {
+      if (!element.matches(selector) || seen.has(element)) continue;
+      seen.add(element);
+      handler(element);
+    }
   };
   visit(document.body);
   document.addEventListener("htmx:load", (event) => visit(event.detail.elt));
