@@ -44,7 +44,7 @@ def give_password_again(page: Page) -> None:
     page.locator("input[name=password]").press("Enter")
 
 
-def test_the_login_page_can_be_used_by_keyboard_in_both_languages_and_themes(
+def test_the_login_page_can_be_used_by_keyboard_in_either_language_and_theme(
     asgi_server: AsgiServer, new_page: Callable[..., Page]
 ) -> None:
     user = make_user("viewer")
