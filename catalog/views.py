@@ -20,10 +20,13 @@ from mam.lib.errors import MamError
 from mam.lib.keyset import keyset_page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from catalog.models import MediaFile
+    from mam.accounts.requests import MemberRequest
 
 PAGE_SIZE = 60
 FOLDER_ORDERS = {
@@ -42,7 +45,7 @@ SEARCH_ORDERS = {
 }
 
 
-def _page_context(request: HttpRequest, files: QuerySet[Any], orders: dict[str, tuple[str, ...]], default: str) -> dict[str, Any]:
+def _page_context(request: MemberRequest, files: QuerySet[Any], orders: Mapping[str, tuple[str, ...]], default: str) -> dict[str, Any]:
     """The page of a list: items and cursors, in the order that `?sort=` names."""
     sort = request.GET.get("sort", default)
     sort = sort if sort in orders else default
@@ -50,13 +53,13 @@ def _page_context(request: HttpRequest, files: QuerySet[Any], orders: dict[str, 
     return {"page": page, "sort": sort, "sorts": list(orders)}
 
 
-def _render(request: HttpRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
-    is_fragment = bool(getattr(request, "htmx", False)) and not request.htmx.boosted and request.htmx.target == "results"
+def _render(request: MemberRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+    is_fragment = request.htmx and not request.htmx.boosted and request.htmx.target == "results"
     return render(request, fragment if is_fragment else template, context)
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: MemberRequest) -> HttpResponse:
     """Catalogs with posters, what was found last, and how much there is."""
     context = {
         "catalogs": selectors.list_catalog_cards(user=request.user),
@@ -68,7 +71,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def catalog_detail(request: HttpRequest, catalog_id: int) -> HttpResponse:
+def catalog_detail(request: MemberRequest, catalog_id: int) -> HttpResponse:
     """The series of a catalog."""
     catalog = selectors.get_catalog(user=request.user, catalog_id=catalog_id)
     series = selectors.list_series_cards(user=request.user, catalog=catalog)
@@ -76,7 +79,7 @@ def catalog_detail(request: HttpRequest, catalog_id: int) -> HttpResponse:
 
 
 @require_safe
-def series_detail(request: HttpRequest, series_id: int) -> HttpResponse:
+def series_detail(request: MemberRequest, series_id: int) -> HttpResponse:
     """The contents of a series."""
     series = selectors.get_series(user=request.user, series_id=series_id)
     contents = selectors.list_contents(user=request.user, series=series)
@@ -86,7 +89,7 @@ def series_detail(request: HttpRequest, series_id: int) -> HttpResponse:
 
 
 @require_safe
-def content_detail(request: HttpRequest, content_id: int) -> HttpResponse:
+def content_detail(request: MemberRequest, content_id: int) -> HttpResponse:
     """One work: its parts in order, its players."""
     content = selectors.get_content(user=request.user, content_id=content_id)
     parts = selectors.list_parts(user=request.user, content=content)
@@ -94,13 +97,13 @@ def content_detail(request: HttpRequest, content_id: int) -> HttpResponse:
 
 
 @require_safe
-def source_list(request: HttpRequest) -> HttpResponse:
+def source_list(request: MemberRequest) -> HttpResponse:
     """The sources and how they are."""
     return render(request, "catalog/source_list.html", {"cards": selectors.list_sources(user=request.user)})
 
 
 @require_safe
-def folder_detail(request: HttpRequest, folder_id: int) -> HttpResponse:
+def folder_detail(request: MemberRequest, folder_id: int) -> HttpResponse:
     """One folder: folders in it, files in it, its totals."""
     folder = selectors.get_folder(user=request.user, folder_id=folder_id)
     files = selectors.list_folder_files(user=request.user, folder=folder)
@@ -114,7 +117,7 @@ def folder_detail(request: HttpRequest, folder_id: int) -> HttpResponse:
 
 
 @require_safe
-def file_detail(request: HttpRequest, file_id: int) -> HttpResponse:
+def file_detail(request: MemberRequest, file_id: int) -> HttpResponse:
     """One file: panels of higher apps (player), technical description, where it lies, duplicates, tags, collections."""
     file = selectors.get_file(user=request.user, file_id=file_id)
     context = {
@@ -130,7 +133,7 @@ def file_detail(request: HttpRequest, file_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("catalog.curate", raise_exception=True)
-def file_tags(request: HttpRequest, file_id: int) -> HttpResponse:
+def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
     """Add (`add`=name) or remove (`remove`=tag id) a tag; back to the file, or the tag list's fragment for htmx."""
     file = selectors.get_file(user=request.user, file_id=file_id)
     try:
@@ -142,14 +145,14 @@ def file_tags(request: HttpRequest, file_id: int) -> HttpResponse:
             tag_services.remove_tags(file_ids=[file.pk], tags=[tag], user=request.user)
     except MamError as error:
         messages.error(request, gettext(error.template) % error.params)
-    if not getattr(request, "htmx", False):
+    if not request.htmx:
         return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
     file = selectors.get_file(user=request.user, file_id=file_id)
     return render(request, "catalog/_file_tags.html", {"file": file, "may_curate": True})
 
 
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: MemberRequest) -> HttpResponse:
     """Files by words in name, title, tag and path."""
     query = request.GET.get("q", "").strip()
     files: QuerySet[MediaFile] = selectors.search_files(user=request.user, query=query)
@@ -161,13 +164,13 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def collection_list(request: HttpRequest) -> HttpResponse:
+def collection_list(request: MemberRequest) -> HttpResponse:
     """All collections as a tree."""
     return render(request, "catalog/collection_list.html", {"nodes": selectors.list_collection_tree(user=request.user)})
 
 
 @require_safe
-def collection_detail(request: HttpRequest, collection_id: int) -> HttpResponse:
+def collection_detail(request: MemberRequest, collection_id: int) -> HttpResponse:
     """One collection: its files in order, the collections inside it."""
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)
     items = selectors.list_collection_items(user=request.user, collection=collection)
@@ -181,7 +184,7 @@ def collection_detail(request: HttpRequest, collection_id: int) -> HttpResponse:
 
 
 @require_safe
-def tag_detail(request: HttpRequest, tag_id: int) -> HttpResponse:
+def tag_detail(request: MemberRequest, tag_id: int) -> HttpResponse:
     """The files with a tag."""
     tag = selectors.get_tag(user=request.user, tag_id=tag_id)
     files = selectors.list_tagged_files(user=request.user, tag=tag)
@@ -190,7 +193,7 @@ def tag_detail(request: HttpRequest, tag_id: int) -> HttpResponse:
 
 
 @require_safe
-def player_detail(request: HttpRequest, player_id: int) -> HttpResponse:
+def player_detail(request: MemberRequest, player_id: int) -> HttpResponse:
     """The contents a player is named in."""
     player = selectors.get_player(user=request.user, player_id=player_id)
     contents = selectors.list_player_contents(user=request.user, player=player)

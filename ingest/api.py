@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
+    from mam.accounts.models import User
+
 SIGNATURE_HEADER = "X-MAM-Signature"
 
 
@@ -55,7 +57,7 @@ class ScanTriggerView(APIView):
         form = ScanTriggerSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         mode = ScanMode.FULL if form.validated_data["full"] else ScanMode.GATED
-        job = scans.request_scan(source=find_source(form.validated_data["source"]), mode=mode, user=request.user)
+        job = scans.request_scan(source=find_source(form.validated_data["source"]), mode=mode, user=cast("User", request.user))
         return Response({"job_id": job.pk}, status=status.HTTP_202_ACCEPTED)
 
 
@@ -67,14 +69,14 @@ class SignedOrPermitted(BasePermission):
         if signature is not None:
             events.verify_signature(header=signature, body=request._request.body, now=timezone.now())
             return True
-        return bool(request.user and request.user.has_perm("ingest.scan_source"))
+        return request.user.has_perm("ingest.scan_source")
 
 
 class FileEventView(APIView):
     """What scripts on the NAS report: a hint that a folder changed."""
 
-    permission_classes: ClassVar = [SignedOrPermitted]
-    throttle_classes: ClassVar = [ScopedRateThrottle]
+    permission_classes = (SignedOrPermitted,)
+    throttle_classes = (ScopedRateThrottle,)
     throttle_scope = "webhook"
 
     @extend_schema(
@@ -122,6 +124,6 @@ class HoldViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def gone(self, request: Request, **_kwargs: Any) -> Response:
         """The files are gone: they become missing."""
         hold = self.get_object()
-        holds.declare_gone(hold=hold, user=request.user)
+        holds.declare_gone(hold=hold, user=cast("User", request.user))
         hold.refresh_from_db()
         return Response(self.get_serializer(hold).data)

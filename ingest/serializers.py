@@ -12,7 +12,7 @@ from ingest.models import MissingHold, Scan
 class ScanTriggerSerializer(serializers.Serializer[object]):
     """What to scan: a source by name or id; `full` lists every directory."""
 
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name; the base keeps its own in instances
     full = serializers.BooleanField(default=False)
 
 
@@ -28,7 +28,7 @@ class FileEventSerializer(serializers.Serializer[object]):
     action = serializers.ChoiceField(["create", "modify", "delete", "move"])
     path = serializers.CharField(max_length=4096, trim_whitespace=False)
     destination = serializers.CharField(max_length=4096, required=False, trim_whitespace=False)  # of a move
-    source = serializers.CharField(required=False, default="")
+    source = serializers.CharField(required=False, default="")  # type: ignore[assignment]  # as above
 
 
 class EventAcceptedSerializer(serializers.Serializer[object]):

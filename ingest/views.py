@@ -25,12 +25,13 @@ from mam.lib.errors import MamError
 from mam.lib.messages import render as render_message
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from mam.accounts.models import User
+    from mam.accounts.requests import MemberRequest
 
 
-def _back(request: HttpRequest, text: str = "", error: MamError | None = None) -> HttpResponse:
+def _back(request: MemberRequest, text: str = "", error: MamError | None = None) -> HttpResponse:
     """To the sources page, with what happened."""
     if error is not None:
         messages.error(request, gettext(error.template) % error.params)
@@ -41,20 +42,20 @@ def _back(request: HttpRequest, text: str = "", error: MamError | None = None) -
 
 @require_safe
 @permission_required("ingest.scan_source", raise_exception=True)
-def source_manage(request: HttpRequest) -> HttpResponse:
+def source_manage(request: MemberRequest) -> HttpResponse:
     """All sources with their state, last scan and open holds; htmx asks for the list alone."""
     context = {
         "statuses": list_source_status(user=request.user),
         "may_manage": request.user.has_perm("catalog.manage_source"),
         "may_decide": request.user.has_perm("ingest.decide_hold"),
     }
-    is_fragment = bool(getattr(request, "htmx", False)) and not request.htmx.boosted
+    is_fragment = request.htmx and not request.htmx.boosted
     return render(request, "ingest/_source_statuses.html" if is_fragment else "ingest/source_manage.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("catalog.manage_source", raise_exception=True)
-def source_add(request: HttpRequest) -> HttpResponse:
+def source_add(request: MemberRequest) -> HttpResponse:
     """A new source; it is tested before it is kept, and scanned at once."""
     form = SourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -81,7 +82,7 @@ def _create(form: SourceForm, user: User) -> Source:
 
 @require_http_methods(["GET", "POST"])
 @permission_required("catalog.manage_source", raise_exception=True)
-def source_edit(request: HttpRequest, source_id: int) -> HttpResponse:
+def source_edit(request: MemberRequest, source_id: int) -> HttpResponse:
     """Change a source; an empty password keeps the stored one."""
     source = get_object_or_404(Source, pk=source_id)
     form = SourceForm(request.POST or None, initial=_initial(source))
@@ -105,7 +106,7 @@ def _initial(source: Source) -> dict[str, Any]:
 
 @require_POST
 @permission_required("catalog.manage_source", raise_exception=True)
-def source_test(request: HttpRequest, source_id: int) -> HttpResponse:
+def source_test(request: MemberRequest, source_id: int) -> HttpResponse:
     """Connect now and say what answered."""
     source = get_object_or_404(Source, pk=source_id)
     report = catalog_sources.test_connection(source=source, user=request.user)
@@ -119,7 +120,7 @@ def source_test(request: HttpRequest, source_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("ingest.scan_source", raise_exception=True)
-def source_scan(request: HttpRequest, source_id: int) -> HttpResponse:
+def source_scan(request: MemberRequest, source_id: int) -> HttpResponse:
     """Start a scan (`full`=1: of every folder) and go to its job."""
     source = get_object_or_404(Source, pk=source_id)
     mode = ScanMode.FULL if request.POST.get("full") else ScanMode.GATED
@@ -132,7 +133,7 @@ def source_scan(request: HttpRequest, source_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("catalog.manage_source", raise_exception=True)
-def source_accept_root(request: HttpRequest, source_id: int) -> HttpResponse:
+def source_accept_root(request: MemberRequest, source_id: int) -> HttpResponse:
     """What answers now is the source: scan it again."""
     source = get_object_or_404(Source, pk=source_id)
     try:
@@ -145,7 +146,7 @@ def source_accept_root(request: HttpRequest, source_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("catalog.manage_source", raise_exception=True)
-def source_delete(request: HttpRequest, source_id: int) -> HttpResponse:
+def source_delete(request: MemberRequest, source_id: int) -> HttpResponse:
     """Forget a source and its files; asks for its name. Nothing on the source itself is touched."""
     source = get_object_or_404(Source, pk=source_id)
     name = source.name
@@ -158,7 +159,7 @@ def source_delete(request: HttpRequest, source_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("ingest.decide_hold", raise_exception=True)
-def hold_gone(request: HttpRequest, hold_id: int) -> HttpResponse:
+def hold_gone(request: MemberRequest, hold_id: int) -> HttpResponse:
     """The vanished files are gone for good."""
     hold = get_object_or_404(MissingHold, pk=hold_id)
     try:
@@ -172,7 +173,7 @@ def hold_gone(request: HttpRequest, hold_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("ingest.probe_file", raise_exception=True)
-def file_probe(request: HttpRequest, file_id: int) -> HttpResponse:
+def file_probe(request: MemberRequest, file_id: int) -> HttpResponse:
     """Analyse a file again, before all others."""
     file = get_object_or_404(MediaFile, pk=file_id)
     try:

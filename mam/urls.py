@@ -1,5 +1,7 @@
 """All routes. Each app has its own `urls.py` (pages) and `api_urls.py` (REST under /api/v1/)."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
@@ -26,7 +28,7 @@ urlpatterns = [
     path("api/docs", api_docs, name="api_docs"),
 ]
 
-websocket_urlpatterns = [*jobs_websockets]
+websocket_urlpatterns: list[Any] = [*jobs_websockets]  # channels names a type of its own for the routes that Django makes
 
 handler400 = "mam.accounts.error_pages.bad_request"
 handler403 = "mam.accounts.error_pages.permission_denied"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState
 from catalog.models import MediaFile
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mam.lib.sources import Entry
+
+T = TypeVar("T")
 
 PROBED_KINDS = (FileKind.VIDEO, FileKind.AUDIO)
 
@@ -80,7 +82,7 @@ def load_known(folder_ids: Iterable[int]) -> dict[int, dict[str, KnownFile]]:
     return known
 
 
-def chunked(values: Iterable[int] | Iterable[str] | Iterable[int | None], size: int = 500) -> Iterator[list[int | str | None]]:
+def chunked(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
     """Lists of at most `size` values, for IN conditions."""
     remaining = iter(values)
     while part := list(islice(remaining, size)):

@@ -103,7 +103,7 @@ def run_pending(
     if ctx and total:
         ctx.log("probe_started", source=source.name, files=total)
     with ThreadPoolExecutor(PARALLELISM, thread_name_prefix="probe") as threads:
-        while targets := next_targets(source=source, leave=tally.left):
+        while targets := next_targets(source=source, leave=tally.left, limit=BATCH_FILES):
             _run_batch(targets, fs, workers or shared_workers(), threads, ctx, tally)
             if ctx:
                 finished = tally.done + tally.failed
@@ -117,7 +117,7 @@ def run_pending(
     return tally.as_result()
 
 
-def next_targets(*, source: Source, leave: set[int], limit: int = BATCH_FILES) -> list[Target]:
+def next_targets(*, source: Source, leave: set[int], limit: int) -> list[Target]:
     """The most urgent files that wait, except those in `leave`. Growing files are not among them."""
     rows = _waiting(source).exclude(pk__in=leave).order_by("probe_priority", "pk")
     columns = rows.values_list("pk", "version", "size_bytes", "mtime_ns", "folder__path", "name")

@@ -203,7 +203,7 @@ def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
             ctx.log("files_came_back", files=came_back.files)
         _stamp_source(source, scan)
         _plan_second_looks(source, scanner)
-        ctx.log("scan_done", **_numbers(scan))
+        ctx.log("scan_done", LogLevel.INFO, **_numbers(scan))
     request_probe_of_pending(source=source)
     ctx.progress(scan.files, scan.files, unit="files")
     return _numbers(scan)

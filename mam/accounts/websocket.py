@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
-    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+    Application = Callable[[Any, Any, Any], Awaitable[None]]  # ASGI; its message types differ from library to library
 
 # Application-defined close code (RFC 6455, 7.4.2: 4000-4999): log in again, do not just reconnect.
 CLOSE_LOGGED_OUT = 4401

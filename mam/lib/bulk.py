@@ -6,12 +6,13 @@ Django's `bulk_create` makes 5 to 10 thousand file rows a second, these two 22 t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import Model
 
 Row = Sequence[Any]
@@ -32,7 +33,7 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row],
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608  (names of our models only)
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608  (names of our models only)
 
 
 def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row], *, using: str = "default") -> None:
@@ -40,7 +41,7 @@ def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row],
     connection = connections[using]
     table = connection.ops.quote_name(model._meta.db_table)
     sets = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
-    key = connection.ops.quote_name(model._meta.pk.column) if model._meta.pk else "id"
+    key = connection.ops.quote_name(str(model._meta.pk.column))
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", list(rows))  # noqa: S608
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from mam.lib.errors import MamError, gettext_noop
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class CredentialsUnreadableError(MamError):

@@ -19,7 +19,7 @@ from mam.jobs.models import JobState
 from tests.factories import make_user
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from tests.ingest.conftest import Archive
 
@@ -396,7 +396,7 @@ def test_a_source_that_is_away_is_offline_and_keeps_its_rows(archive: Archive) -
     assert archive.source.state == "online"
 
 
-def test_a_growing_file_waits_until_it_stands_still(archive: Archive, settings: SettingsWrapper) -> None:
+def test_a_growing_file_waits_until_it_stands_still(archive: Archive, settings: Settings) -> None:
     settings.MAM_SETTLE_S = 3600
     archive.put("rec.mp4", b"abc", age_s=5)
     archive.scan()
@@ -441,7 +441,7 @@ def test_a_copy_that_was_given_up_is_not_worth_a_decision(archive: Archive) -> N
     assert not MissingHold.objects.exists()
 
 
-def test_a_file_from_the_future_settles_by_our_own_clock(archive: Archive, settings: SettingsWrapper) -> None:
+def test_a_file_from_the_future_settles_by_our_own_clock(archive: Archive, settings: Settings) -> None:
     settings.MAM_SETTLE_S = 0
     archive.put("rec.mp4", b"abc", age_s=-5000)
     archive.scan()
