@@ -26,7 +26,7 @@ from catalog.text import fold
 from ingest.errors import RootEmptyError, RootReplacedError
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
-from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SuspectListingError, TransientError
+from mam.lib.sources.errors import NotFoundError, SourceError, SuspectListingError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mam.lib.sources import Entry, SourceFileSystem
 
 BATCH_ENTRIES = 5_000
+ASKED_AT_ONCE = 8  # directories a thread asks for together: over a network in the time of one
 VERIFY_PERIOD_S = 24 * 3600  # an unchanged directory is listed anyway once in so long
 MTIME_DOUBT = timedelta(seconds=2)  # a directory that changed so shortly before it was listed may have changed again unseen
 CHANGED_LATELY = timedelta(hours=24)  # files in it may still be rewritten in place, which no directory mtime tells
@@ -45,11 +46,19 @@ FAILURES_IN_A_ROW = 4  # then the source is gone, not a directory
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A folder to list: its directory mtime as its parent's listing (or a stat) gave it."""
+    """A folder to list: its directory mtime as its parent's listing (or a stat) gave it.
+
+    `loop_ids`: file ids of itself and the folders above. smbd resolves symbolic links by itself and shows them as folders; one that
+    leads to a folder above would be walked for ever.
+    """
 
     folder_id: int
     path: str
     mtime_ns: int
+    loop_ids: frozenset[int]
+
+
+Answer = Listing | SourceError  # of one directory
 
 
 class Scanner:
@@ -68,6 +77,7 @@ class Scanner:
         self.absent_folder_ids: set[int] = set()
         self.known_total = root.total_files or None
         self.failures_in_a_row = 0
+        self.file_ids: dict[int, int | None] = dict(Folder.objects.filter(source=source).values_list("pk", "file_id"))
         self.verify_left = self._verify_budget()
 
     # --- the root ---------------------------------------------------------------------------------------------------
@@ -85,7 +95,8 @@ class Scanner:
         if self.source.root_identity != health.root_identity:
             self.source.root_identity = health.root_identity
             type(self.source).objects.filter(pk=self.source.pk).update(root_identity=health.root_identity)
-        self.root.mtime_ns = self.fs.stat("").mtime_ns
+        seen = self.fs.stat("")
+        self.root.mtime_ns, self.root.file_id = seen.mtime_ns, seen.file_id
 
     # --- the walk ---------------------------------------------------------------------------------------------------
     def walk(self, targets: Iterable[Target] | None = None) -> None:
@@ -100,62 +111,85 @@ class Scanner:
             self._drain(pool, is_last_try=True)
 
     def _drain(self, pool: ThreadPoolExecutor, *, is_last_try: bool = False) -> None:
-        running: dict[Future[Listing], Target] = {}
+        running: dict[Future[list[Answer]], list[Target]] = {}
         try:
             while self.frontier or running:
                 self.ctx.check()
-                while self.frontier and len(running) < 2 * self.source.parallelism:
-                    target = self.frontier.pop()
-                    running[pool.submit(self._list, target)] = target
+                while self.frontier and len(running) <= self.source.parallelism:
+                    targets = self._take_targets(1 if is_last_try else ASKED_AT_ONCE)
+                    running[pool.submit(self._list, targets)] = targets
                 self._register(self._collect(running, is_last_try=is_last_try))
         finally:
             for future in running:
                 future.cancel()
 
-    def _list(self, target: Target) -> Listing:
+    def _take_targets(self, most: int) -> list[Target]:
+        """The last few of the frontier, so that the walk goes deep before wide; fewer when other threads would have none."""
+        count = max(1, min(most, len(self.frontier) // self.source.parallelism))
+        return [self.frontier.pop() for _ in range(count)]
+
+    def _list(self, targets: Sequence[Target]) -> list[Answer]:
+        """In a thread: no database here."""
         listed_at = timezone.now()
-        entries = self.fs.list_directory(target.path)
-        return Listing(target.folder_id, self._wanted_entries(target.path, entries), target.mtime_ns, listed_at)
+        answers: list[Answer] = []
+        for target, found in zip(targets, self.fs.list_directories([target.path for target in targets]), strict=True):
+            if isinstance(found, SourceError):
+                answers.append(found)
+            else:
+                answers.append(Listing(target.folder_id, self._wanted_entries(target, found), target.mtime_ns, listed_at))
+        return answers
 
-    def _wanted_entries(self, path: str, entries: list[Entry]) -> list[Entry]:
+    def _wanted_entries(self, target: Target, entries: list[Entry]) -> list[Entry]:
         include, exclude = self.source.include_globs, self.source.exclude_globs
-        return [entry for entry in entries if is_wanted(path, entry, include, exclude)]
+        return [
+            entry
+            for entry in entries
+            if is_wanted(target.path, entry, include, exclude) and not (entry.is_dir and entry.file_id in target.loop_ids)
+        ]
 
-    def _collect(self, running: dict[Future[Listing], Target], *, is_last_try: bool) -> list[Listing]:
+    def _collect(self, running: dict[Future[list[Answer]], list[Target]], *, is_last_try: bool) -> list[Listing]:
         """Listings that are ready: at least one future is waited for, and a batch does not grow beyond BATCH_ENTRIES by much."""
         ready: list[Listing] = []
         entries = 0
         done, _waiting = wait(running, timeout=1, return_when=FIRST_COMPLETED)
         for future in done:
-            target = running.pop(future)
+            targets = running.pop(future)
             try:
-                listing = future.result()
-            except (AccessDeniedError, NotFoundError, TransientError, SuspectListingError) as error:
-                self._not_listed(target, error, is_last_try=is_last_try)
+                answers = future.result()
+            except (TransientError, SuspectListingError) as error:
+                self._failed_together(targets, error, is_last_try=is_last_try)
                 continue
             self.failures_in_a_row = 0
-            ready.append(listing)
-            entries += len(listing.entries)
+            for target, answer in zip(targets, answers, strict=True):
+                if isinstance(answer, Listing):
+                    ready.append(answer)
+                    entries += len(answer.entries)
+                else:
+                    self._not_listed(target, answer)
             if entries >= BATCH_ENTRIES:
                 break
         return ready
 
-    def _not_listed(
-        self, target: Target, error: AccessDeniedError | NotFoundError | TransientError | SuspectListingError, *, is_last_try: bool
-    ) -> None:
-        """One directory failed. Its files stay as they are; the walk goes on unless the source itself seems to be gone."""
-        if isinstance(error, NotFoundError):
-            if target.folder_id == self.root.pk:
-                raise error
+    def _failed_together(self, targets: list[Target], error: TransientError | SuspectListingError, *, is_last_try: bool) -> None:
+        """Nobody knows which of them it was: they are tried again, one by one, at the end. Raises it when the source seems to be gone."""
+        self.failures_in_a_row += 1
+        if self.failures_in_a_row >= FAILURES_IN_A_ROW or any(target.folder_id == self.root.pk for target in targets):
+            raise error
+        if is_last_try:
+            self._unreadable(targets[0], error)
+        else:
+            self.retry.extend(targets)
+
+    def _not_listed(self, target: Target, error: SourceError) -> None:
+        """One directory cannot be listed. Its files stay as they are and the walk goes on; without the root there is no walk."""
+        if target.folder_id == self.root.pk:
+            raise error
+        if isinstance(error, NotFoundError):  # gone since its parent was listed: the parent is looked at again soon
             self.absent_folder_ids.add(Folder.objects.values_list("parent_id", flat=True).get(pk=target.folder_id) or self.root.pk)
-            return
-        if isinstance(error, TransientError | SuspectListingError):
-            self.failures_in_a_row += 1
-            if self.failures_in_a_row >= FAILURES_IN_A_ROW or target.folder_id == self.root.pk:
-                raise error
-            if not is_last_try:
-                self.retry.append(target)
-                return
+        else:
+            self._unreadable(target, error)
+
+    def _unreadable(self, target: Target, error: SourceError) -> None:
         Folder.objects.filter(pk=target.folder_id).update(list_error=error.code)
         self.scan.unreadable_directories += 1
         self.ctx.log("scan_directory_unreadable", LogLevel.WARNING, path=target.path, reason=error.code)
@@ -195,7 +229,7 @@ class Scanner:
     def _initial_targets(self) -> list[Target]:
         """The root, or for a scan that goes on: folders not listed yet below folders that are."""
         if self.root.listed_at is None or self.root.listed_at < self.scan.started_at:
-            return [Target(self.root.pk, "", self.root.mtime_ns)]
+            return [self.target(self.root)]
         is_left = Q(listed_at=None) | Q(listed_at__lt=self.scan.started_at)
         left = Folder.objects.filter(is_left, source=self.source, is_missing=False, parent__listed_at__gte=self.scan.started_at)
         return self._wanted_folders(list(left))
@@ -208,7 +242,13 @@ class Scanner:
             self.scan.skipped_directories += len(folders) - len(wanted)
         else:
             wanted = list(folders)
-        return [Target(folder.pk, folder.path, folder.mtime_ns) for folder in wanted]
+        return [self.target(folder) for folder in wanted]
+
+    def target(self, folder: Folder) -> Target:
+        """The folder as something to list."""
+        self.file_ids[folder.pk] = folder.file_id
+        chain = (self.file_ids.get(pk) for pk in (*folder.ancestor_ids, folder.pk))
+        return Target(folder.pk, folder.path, folder.mtime_ns, frozenset(file_id for file_id in chain if file_id is not None))
 
     def _changed_folders(self, folders: Sequence[Folder]) -> list[Folder]:
         """Folders whose directory mtime does not prove that they are as they were, and a rolling part of the others."""

@@ -161,7 +161,7 @@ def _hinted_targets(source: Source, scanner: Scanner, hints: list[FolderHint]) -
         while path and path not in known:
             path = path.rpartition("/")[0]
         folder = known.get(path, scanner.root)
-        targets[folder.pk] = Target(folder.pk, folder.path, folder.mtime_ns)
+        targets[folder.pk] = scanner.target(folder)
     return list(targets.values())
 
 

@@ -115,6 +115,17 @@ class TestShares:
         assert file.path == "시리즈 0/renamed.mp4"
         assert Scan.objects.latest("pk").moved == 1
 
+    def test_a_link_that_the_server_follows_round_in_circles_ends(self, smb: SmbServer) -> None:
+        paths = make_tree(smb.root, folders=2)
+        (smb.root / "시리즈 0" / "loop").symlink_to(smb.root / "시리즈 0")
+        (smb.root / "시리즈 1" / "up").symlink_to(smb.root)
+        source = make_source(smb)
+
+        assert run(source) == JobState.SUCCEEDED
+        assert paths <= found(source)
+        assert not any("loop" in path for path in found(source))
+        assert len(found(source)) < 4 * len(paths)
+
     def test_a_wrong_password_is_tried_once_and_said(self, smb: SmbServer) -> None:
         credentials = Credentials("stranger", "wrong")
         source = sources.create_source(name="nas", url=smb.url, credentials=credentials, user=None)
