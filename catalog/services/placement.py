@@ -58,6 +58,19 @@ class _File(NamedTuple):
     catalog_id: int | None  # of the content it is in
 
 
+class _Target(NamedTuple):
+    """A place with its keys, which cost more than everything else and are asked for often."""
+
+    catalog_key: str
+    series_key: str
+    content_key: str
+    place: Place
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        return self.catalog_key, self.series_key, self.content_key
+
+
 def load_rules() -> RuleBook:
     """The enabled path rules, ready for use."""
     rows = PathRule.objects.filter(is_enabled=True).order_by("position", "id")
@@ -102,12 +115,12 @@ def place_all(*, on_progress: Callable[[int, int], None] | None = None) -> Place
 def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult:
     columns = ("pk", "kind", "name", "folder_id", "folder__path", "source_id", "content__series__catalog_id")
     files = [_File(*row) for row in MediaFile.objects.filter(pk__in=file_ids, placement=Placement.RULE).values_list(*columns)]
-    places = {file.pk: _place(file, book, source_names) for file in files if file.kind in PLACED_KINDS}
-    catalogs = _lock_catalogs_of(places.values(), {file.catalog_id for file in files if file.catalog_id})
+    targets = {file.pk: _target_of(file, book, source_names) for file in files if file.kind in PLACED_KINDS}
+    catalogs = _lock_catalogs_of(targets.values(), {file.catalog_id for file in files if file.catalog_id})
     result = PlacementResult(examined=len(files))
-    contents = _ensure_contents(places.values(), catalogs, result)
+    contents = _ensure_contents(targets.values(), catalogs, result)
     wanted: dict[int, tuple[int | None, int | None]] = {
-        file_id: (contents[place.catalog_key, place.series_key, place.content_key], place.part) for file_id, place in places.items()
+        file_id: (contents[target.keys], target.place.part) for file_id, target in targets.items()
     }
     wanted |= {file.pk: (None, None) for file in files if file.kind not in {*PLACED_KINDS, FileKind.SUBTITLE}}
     left = _move(wanted, result)
@@ -120,9 +133,10 @@ def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, st
     return result
 
 
-def _place(file: _File, book: RuleBook, source_names: dict[int, str]) -> Place:
+def _target_of(file: _File, book: RuleBook, source_names: dict[int, str]) -> _Target:
     path = f"{file.folder_path}/{file.name}" if file.folder_path else file.name
-    return book.place(path, source_id=file.source_id, source_name=source_names[file.source_id])
+    place = book.place(path, source_id=file.source_id, source_name=source_names[file.source_id])
+    return _Target(place.catalog_key, place.series_key, place.content_key, place)
 
 
 def lock_catalogs(catalog_ids: Iterable[int]) -> set[int]:
@@ -131,9 +145,9 @@ def lock_catalogs(catalog_ids: Iterable[int]) -> set[int]:
     return set(rows.values_list("pk", flat=True))
 
 
-def _lock_catalogs_of(places: Collection[Place], old_ids: set[int]) -> dict[str, int]:
-    """Make the catalogs of `places`; lock them and those in `old_ids`; return their ids by key (of the old ones too)."""
-    names = {place.catalog_key: place.catalog for place in places}
+def _lock_catalogs_of(targets: Collection[_Target], old_ids: set[int]) -> dict[str, int]:
+    """Make the catalogs of `targets`; lock them and those in `old_ids`; return their ids by key (of the old ones too)."""
+    names = {target.catalog_key: target.place.catalog for target in targets}
     while True:
         found = dict(Catalog.objects.filter(key__in=names).values_list("key", "pk"))
         lacking = [Catalog(key=key, name=names[key][:CATALOG_MAX]) for key in sorted(names.keys() - found.keys())]
@@ -146,27 +160,20 @@ def _lock_catalogs_of(places: Collection[Place], old_ids: set[int]) -> dict[str,
         # Another transaction removed an empty catalog between our look and our lock: make it again.
 
 
-def _ensure_contents(places: Collection[Place], catalogs: dict[str, int], result: PlacementResult) -> dict[tuple[str, str, str], int]:
+def _ensure_contents(targets: Collection[_Target], catalogs: dict[str, int], result: PlacementResult) -> dict[tuple[str, str, str], int]:
     """Make what is lacking of series and contents; return content ids by (catalog, series, content) key."""
-    series = _ensure_series(places, catalogs)
-    wanted = {(series[catalogs[place.catalog_key], place.series_key], place.content_key): place.title for place in places}
-    known = _known_contents(wanted)
+    series = _ensure_series(targets, catalogs)
+    wanted = {
+        target.keys: (series[catalogs[target.catalog_key], target.series_key], target.content_key, target.place.title) for target in targets
+    }
+    known = _known_contents([(series_id, key) for series_id, key, _title in wanted.values()])
+    lacking = {(series_id, key): title for series_id, key, title in wanted.values() if (series_id, key) not in known}
     made = Content.objects.bulk_create(
-        [
-            Content(series_id=series_id, key=key, title=title[:TITLE_MAX])
-            for (series_id, key), title in wanted.items()
-            if (series_id, key) not in known
-        ],
-        batch_size=CHUNK,
+        [Content(series_id=series_id, key=key, title=title[:TITLE_MAX]) for (series_id, key), title in lacking.items()], batch_size=CHUNK
     )
     result.contents_made += len(made)
     known |= {(content.series_id, content.key): content.pk for content in made}
-    return {
-        (place.catalog_key, place.series_key, place.content_key): known[
-            series[catalogs[place.catalog_key], place.series_key], place.content_key
-        ]
-        for place in places
-    }
+    return {keys: known[series_id, key] for keys, (series_id, key, _title) in wanted.items()}
 
 
 def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
@@ -180,9 +187,9 @@ def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str]
     return found
 
 
-def _ensure_series(places: Collection[Place], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
+def _ensure_series(targets: Collection[_Target], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
     """Series ids by (catalog id, series key)."""
-    wanted = {(catalogs[place.catalog_key], place.series_key): place for place in places}
+    wanted = {(catalogs[target.catalog_key], target.series_key): target.place for target in targets}
     rows = Series.objects.filter(catalog__in={catalog_id for catalog_id, _key in wanted}).values_list("catalog_id", "key", "pk")
     found = {(catalog_id, key): pk for catalog_id, key, pk in rows}
     made = Series.objects.bulk_create(
