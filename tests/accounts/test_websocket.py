@@ -47,7 +47,7 @@ class Socket:
     def __init__(self, headers: dict[str, str]) -> None:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "websocket", "path": "/ws/x", "query_string": b"", "headers": raw, "subprotocols": []}
-        self._end: Any = ApplicationCommunicator(WebSocketAuthMiddleware(EchoConsumer.as_asgi()), scope)  # type: ignore[arg-type, no-untyped-call]
+        self._end: Any = ApplicationCommunicator(WebSocketAuthMiddleware(EchoConsumer.as_asgi()), scope)  # type: ignore[no-untyped-call]
 
     async def connect(self) -> tuple[bool, int | None]:
         """Whether it was accepted, and the code it was refused with."""
