@@ -129,7 +129,14 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     # A file cache is shared by the web process and the workers of one machine, so login limits hold across them.
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache" / "django"}}
+    # Full, it drops entries at random, so it is made wide: nobody shall push out the counters with counters of their own.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": DATA_DIR / "cache" / "django",
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
 
 CACHES["none"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
