@@ -206,6 +206,7 @@ class TestShares:
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(600)
 def test_a_scanner_killed_at_random_points_ends_with_the_same_catalog(tmp_path: Path) -> None:
     """`manage.py scan` is killed with -9 until it gets through; the catalog is the one of an undisturbed scan."""
     root = tmp_path / "archive"
@@ -217,10 +218,10 @@ def test_a_scanner_killed_at_random_points_ends_with_the_same_catalog(tmp_path: 
     manage(environment, "add_source", "nas", root.as_uri(), "--no-scan")
     chance = random.Random(11)
     kills = 0
-    for attempt in range(12):
+    for attempt in range(6):
         process = subprocess.Popen([sys.executable, "manage.py", "scan", "nas", "--full"], cwd=PROJECT, env=environment)
         try:
-            process.wait(timeout=120 if attempt == 11 else chance.uniform(1.5, 4.0))
+            process.wait(timeout=300 if attempt == 5 else chance.uniform(1.5, 4.0))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
