@@ -13,6 +13,7 @@ from mam.lib.sources.facade import PooledSource
 from mam.lib.sources.local import LocalConnection, local_path
 from mam.lib.sources.pool import Timing
 from mam.lib.sources.smb import SmbConnector
+from mam.lib.sources.smb2.watch import watch
 from mam.lib.sources.smb_pysmb import Login
 from mam.lib.sources.throttle import Throttle
 from mam.lib.sources.url import LocalUrl, SmbUrl, parse_url
@@ -54,6 +55,4 @@ def open_source(
     user_domain, _, user = username.rpartition("\\")  # people type DOMAIN\\user
     login = Login(str(address), address.host, address.port, user, password, domain or user_domain, timeout_s)
     connector = SmbConnector(address, login, require_encryption=require_encryption)
-    return PooledSource(
-        connector.connect, address=str(address), parallelism=parallelism, timing=timing, throttle=throttle, watcher=connector.watch
-    )
+    return PooledSource(connector.connect, address=str(address), parallelism=parallelism, timing=timing, throttle=throttle, watcher=watch)

@@ -24,7 +24,7 @@ BACKOFF_S = (1.0, 2.0, 4.0)
 WRITE_BLOCK_BYTES = 1024 * 1024
 MAX_NAME_BYTES = 255
 
-Watcher = Callable[[Callable[[str], None], threading.Event], bool]
+Watcher = Callable[[Any, Callable[[str], None], threading.Event], bool]  # takes a connection of the backend
 LocalPath = Callable[[tuple[str, ...]], Path]
 T = TypeVar("T")
 
@@ -95,7 +95,10 @@ class PooledSource:
         return self._attempt(lambda connection: connection.health())
 
     def watch(self, on_change: Callable[[str], None], stop: threading.Event) -> bool:
-        return self._watcher(on_change, stop) if self._watcher else False
+        if self._watcher is None:
+            return False
+        with self._pool.own_connection() as connection:
+            return self._watcher(connection, on_change, stop)
 
     def local_path(self, path: str) -> Path | None:
         return self._local_path(split_path(path)) if self._local_path else None

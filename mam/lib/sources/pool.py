@@ -63,6 +63,16 @@ class ConnectionPool:
             raise
         self._give_back(connection)
 
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """One that does not count and is closed afterwards, for work that takes as long as it likes."""
+        connection = self._log_in()
+        try:
+            yield connection
+        finally:
+            with suppress(SourceError, OSError):
+                connection.close()
+
     def close_handle(self, connection: Connection, handle: Any) -> None:
         """Close an open file now if its connection is free, when it is given back if it is lent, not at all if it is gone."""
         with self._changed:
@@ -115,14 +125,7 @@ class ConnectionPool:
 
     def _make(self) -> Connection:
         try:
-            with self._connecting:
-                if self._refusal is not None:
-                    raise self._refusal
-                try:
-                    connection = self._connect()
-                except AuthFailedError as error:
-                    self._refusal = error
-                    raise
+            connection = self._log_in()
         except BaseException:
             with self._changed:
                 self._open -= 1
@@ -131,6 +134,16 @@ class ConnectionPool:
         with self._changed:
             self._handles_to_close[connection] = []
         return connection
+
+    def _log_in(self) -> Connection:
+        with self._connecting:
+            if self._refusal is not None:
+                raise self._refusal
+            try:
+                return self._connect()
+            except AuthFailedError as error:
+                self._refusal = error
+                raise
 
     def _close_handles(self, connection: Connection) -> None:
         while True:

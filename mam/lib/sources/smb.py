@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 
 from mam.lib.sources import smb_pysmb, smb_smbprotocol
 from mam.lib.sources.errors import AccessDeniedError, from_ntstatus
-from mam.lib.sources.smb2 import messages, watch
+from mam.lib.sources.smb2 import messages
 from mam.lib.sources.smb2.connection import SmbConnection
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
     from mam.lib.sources.smb2.channel import Channel
     from mam.lib.sources.url import SmbUrl
 
@@ -35,14 +32,6 @@ class SmbConnector:
         """A connection to the share. Raises SourceError's subclasses; AuthFailedError after one attempt."""
         channel = self._open() if self._may_use_pysmb else self._open_with_smbprotocol()
         return SmbConnection(channel, base=self._url.path, address=self._login.target, server=f"{self._login.host}:{self._login.port}")
-
-    def watch(self, on_change: Callable[[str], None], stop: threading.Event) -> bool:
-        """Report changes over a connection of its own."""
-        connection = self.connect()
-        try:
-            return watch.watch(connection, on_change, stop)
-        finally:
-            connection.close()
 
     def _open(self) -> Channel:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mam.lib.sources import open_source
-from mam.lib.sources.errors import SourceError, TransientError
+from mam.lib.sources.errors import AuthFailedError, SourceError, TransientError
 from tests.lib.sources.conftest import open_smb
 
 if TYPE_CHECKING:
@@ -88,3 +88,13 @@ def test_a_watch_ends_with_its_server(watch: Watch, smb: SmbServer) -> None:
 
 def test_a_local_source_says_at_once_that_it_cannot_watch(tmp_path: Path) -> None:
     assert open_source(tmp_path.as_uri()).watch(lambda _folder: None, threading.Event()) is False
+
+
+@pytest.mark.smb
+def test_a_watch_tries_a_wrong_password_no_second_time(smb: SmbServer) -> None:
+    before = smb.login_attempts("mam")
+    fs = open_smb(smb, password="wrong")
+    for _attempt in range(3):
+        with pytest.raises(AuthFailedError):
+            fs.watch(lambda _folder: None, threading.Event())
+    assert smb.login_attempts("mam") == before + 1

@@ -20,7 +20,7 @@ PING_S = 30.0
 
 
 def watch(connection: SmbConnection, on_change: Callable[[str], None], stop: threading.Event) -> bool:
-    """Report folders until `stop` is set (True); False where the server cannot. The connection is used up.
+    """Report folders until `stop` is set (True); False where the server cannot. The connection is of no other use then.
 
     Raises TransientError when the server is gone; whoever watches again should then look everywhere once.
     """
