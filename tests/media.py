@@ -140,7 +140,8 @@ class ClipLibrary:
         """A long file: the clip `name`, copied `times` times in a row into a file named `target`."""
         path = self.directory / target
         if not path.exists():
-            self._run("-stream_loop", str(times - 1), "-i", str(self[name]), "-c", "copy", *arguments, str(path))
+            # The seams of MXF and TS have doubtful timestamps, which ffmpeg says once a seam.
+            self._run("-loglevel", "fatal", "-stream_loop", str(times - 1), "-i", str(self[name]), "-c", "copy", *arguments, str(path))
         return path
 
     def _run(self, *arguments: str) -> None:

@@ -47,3 +47,21 @@ def test_drop_frame_labels_grow_with_the_frame_and_skip_only_what_is_dropped(fra
 def test_what_has_no_label_is_refused(frame: int, rate: Fraction) -> None:
     with pytest.raises(ValueError, match="timecode"):
         timecode.label(frame, rate)
+
+
+RATES = [Fraction(24), Fraction(24000, 1001), Fraction(25), NTSC, Fraction(50), DOUBLE_NTSC, Fraction(120)]
+
+
+@given(frame=st.integers(0, 10_000_000), rate=st.sampled_from(RATES), is_drop_frame=st.booleans())
+def test_a_label_leads_back_to_its_frame(frame: int, rate: Fraction, is_drop_frame: bool) -> None:
+    label = timecode.label(frame, rate, is_drop_frame=is_drop_frame)
+    assert timecode.frame_number(label, rate, is_drop_frame=is_drop_frame) == frame
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "01:00:00", "1h", "00:60:00:00", "00:00:60:00", "00:00:00:30", "00;01;00;01", "-1:00:00:00", "٠١:00:00:00"],
+)
+def test_what_is_no_label_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match=r"timecode|drop-frame"):
+        timecode.frame_number(label, NTSC, is_drop_frame=True)
