@@ -38,6 +38,7 @@ class Player {
     }
     this.listen();
     this.followFrames();
+    for (const control of this.section.querySelectorAll("[data-step], [data-speed]")) control.disabled = false;
     if (this.video.readyState >= HTMLMediaElement.HAVE_METADATA) this.restore();
     if (this.video.error) this.explain();
   }

@@ -47,7 +47,7 @@ def visitor(page: Page, asgi_server: AsgiServer) -> Page:
     return page
 
 
-def wait_until(page: Page, condition: str, within_s: float = 20.0) -> None:
+def wait_until(page: Page, condition: str, within_s: float = 40.0) -> None:
     """Until a JavaScript expression is true. Playwright's own way evaluates in the page, which the content security policy forbids."""
     deadline = time.monotonic() + within_s
     while not page.evaluate(condition):
@@ -55,12 +55,18 @@ def wait_until(page: Page, condition: str, within_s: float = 20.0) -> None:
         page.wait_for_timeout(20)
 
 
+def wait_for_player(page: Page) -> None:
+    """Until there is a picture and the module takes keys."""
+    expect(page.locator("[data-speed]")).to_be_enabled()
+    wait_until(page, "document.querySelector('video').readyState >= 2 && !document.querySelector('video').seeking")
+
+
 def open_clip(visitor: Page, server: AsgiServer, shelf: Shelf, clip: str, query: str = "", **fields: object) -> MediaFile:
     """Put a clip of the library on the shelf, open its watch page, wait for the first picture."""
     shutil.copy(clip, shelf.root / "clip.mp4")
     file = shelf.register("clip.mp4", **(RATE | fields))
     visitor.goto(f"{server.url}/watch/{file.pk}/{query}")
-    wait_until(visitor, "document.querySelector('video').readyState >= 2 && !document.querySelector('video').seeking")
+    wait_for_player(visitor)
     return file
 
 
@@ -138,7 +144,7 @@ def test_what_is_said_to_play_does_play_to_its_end(
         file.streams.filter(kind="video").update(codec="vp9")
         file.streams.filter(kind="audio").update(codec="opus")
     visitor.goto(f"{asgi_server.url}/watch/{file.pk}/?t=3")
-    wait_until(visitor, "document.querySelector('video').readyState >= 2")
+    wait_for_player(visitor)
     visitor.keyboard.press("k")
     wait_until(visitor, "document.querySelector('video').ended")
 
