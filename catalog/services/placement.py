@@ -108,7 +108,19 @@ def place_all(*, on_progress: Callable[[int, int], None] | None = None) -> Place
         reached = ids[-1]
         if on_progress is not None:
             on_progress(reached, last)
+    result.contents_removed += remove_empty()
     return result
+
+
+def remove_empty() -> int:
+    """Remove contents of rules that no file is in any more, for whatever reason (rows of files were joined or deleted); return how many."""
+    empty = Content.objects.filter(is_curated=False).exclude(Exists(MediaFile.objects.filter(content=OuterRef("pk"))))
+    result = PlacementResult()
+    for chunk in chunks(empty.order_by("pk").values_list("pk", "series__catalog_id")):
+        with transaction.atomic():
+            locked = lock_catalogs(catalog_id for _pk, catalog_id in chunk)
+            settle(catalog_ids=locked, content_ids=[pk for pk, _catalog_id in chunk], folder_ids=[], result=result)
+    return result.contents_removed
 
 
 @transaction.atomic

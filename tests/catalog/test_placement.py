@@ -210,6 +210,17 @@ def test_placing_everything_reports_how_far_it_is_and_reaches_every_file() -> No
     assert not MediaFile.objects.filter(content=None).exists()
 
 
+def test_what_lost_its_files_behind_our_back_is_cleared_away_in_the_end() -> None:
+    source = make_source()
+    gone, kept = make_file("WSOP/2024/a.mp4", source=source), make_file("WSOP/2024/b.mp4", source=source)
+    placed(gone, kept)
+    works.create_content(series=Series.objects.get(), title="Planned", user=None)
+    gone.delete()
+    assert place_all().contents_removed == 1
+    assert sorted(Content.objects.values_list("title", flat=True)) == ["Planned", "b"]
+    assert Series.objects.get().total_contents == 2
+
+
 # --- rules as administrators edit them --------------------------------------------------------------------------------
 def test_a_new_rule_is_applied_to_all_files_by_one_job() -> None:
     file = make_file("promo/teaser.mp4")

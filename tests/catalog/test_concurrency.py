@@ -1,0 +1,122 @@
+"""Placements and curators at the same time: nobody deadlocks, nothing is made twice, nothing is left over."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+
+from catalog.choices import Placement
+from catalog.models import Catalog, Collection, Content, MediaFile, Series, Tag
+from catalog.services import arranging, collections, tags
+from catalog.services.placement import load_rules, place_files
+from tests.factories import make_collection, make_file, make_folder, make_source, make_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 4
+
+
+def at_once(*works: Callable[[], object]) -> None:
+    """Run all in threads that start together; the first error of any of them is raised here."""
+    start = threading.Barrier(len(works))
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], object]) -> None:
+        try:
+            start.wait(timeout=30)
+            work()
+        except BaseException as error:  # noqa: BLE001  (raised again below, in the test's own thread)
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert not any(thread.is_alive() for thread in threads)
+    if errors:
+        raise errors[0]
+
+
+def test_the_same_new_catalogs_are_made_once() -> None:
+    source = make_source()
+    ids = [make_file(f"{catalog}/2024/{number}.mp4", source=source).pk for catalog in ("A", "B", "C") for number in range(10)]
+    at_once(*(lambda order=order: place_files(file_ids=ids[::order]) for order in (1, -1, 1, -1)))
+    assert sorted(Catalog.objects.values_list("name", flat=True)) == ["A", "B", "C"]
+    assert (Series.objects.count(), Content.objects.count()) == (3, 30)
+
+
+def test_moving_files_about_leaves_every_file_in_its_place_and_no_empty_content() -> None:
+    source = make_source()
+    folders = [make_folder(source, f"{catalog}/{year}") for catalog in ("A", "B") for year in (2023, 2024)]
+    files = [make_file(f"{number}.mp4", folder=folders[number % 4]) for number in range(40)]
+    ids = [file.pk for file in files]
+    place_files(file_ids=ids)
+
+    def move_and_place(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(ROUNDS):
+            chosen = dice.sample(ids, 10)
+            MediaFile.objects.filter(pk__in=chosen).update(folder=dice.choice(folders))
+            place_files(file_ids=chosen)
+
+    def curate() -> None:
+        dice = random.Random(99)
+        for _ in range(ROUNDS):
+            target = Content.objects.select_related("series").order_by("pk").first()
+            if target is not None and Content.objects.filter(pk=target.pk, is_curated=False).update(is_curated=True):
+                arranging.move_files(file_ids=dice.sample(ids, 3), content=target, user=None)
+
+    at_once(*(lambda seed=seed: move_and_place(seed) for seed in range(3)), curate)
+    place_files(file_ids=ids)
+    book = load_rules()
+    for file in MediaFile.objects.filter(placement=Placement.RULE).select_related("folder", "content__series__catalog"):
+        place = book.place(file.path, source_id=source.pk, source_name=source.name)
+        assert file.content is not None
+        series = file.content.series
+        assert (series.catalog.key, series.key, file.content.key) == (place.catalog_key, place.series_key, place.content_key)
+    assert not Content.objects.filter(files=None, is_curated=False).exists()
+    assert all(series.total_contents == series.count for series in Series.objects.annotate(count=Count("contents")))
+
+
+def test_a_collection_filled_by_several_keeps_each_file_once_and_its_order_whole() -> None:
+    source = make_source()
+    ids = [make_file(source=source).pk for _ in range(12)]
+    collection = make_collection()
+    at_once(*(lambda start=start: collections.add_files(collection=collection, file_ids=ids[start:], user=None) for start in (0, 3, 6)))
+    items = list(collection.items.order_by("position").values_list("position", "file_id"))
+    assert [position for position, _file_id in items] == list(range(12))
+    assert sorted(file_id for _position, file_id in items) == sorted(ids)
+
+
+def test_two_moves_at_once_do_not_close_a_ring() -> None:
+    one, two = make_collection(), make_collection()
+
+    def nest(inner: Collection, outer: Collection) -> None:
+        try:
+            collections.nest_collection(collection=inner, parent=outer, user=None)
+        except collections.CollectionCycleError:
+            refused.append(inner)
+
+    refused: list[Collection] = []
+    at_once(lambda: nest(one, two), lambda: nest(two, one))
+    assert len(refused) == 1
+    assert Collection.objects.filter(parent=None).count() == 1
+
+
+def test_the_same_tag_put_on_the_same_files_by_several_is_there_once() -> None:
+    source = make_source()
+    ids = [make_file(source=source).pk for _ in range(10)]
+    tag = make_tag()
+    at_once(*(lambda: tags.add_tags(file_ids=ids, tags=[tag], user=None) for _ in range(3)))
+    assert Tag.objects.get().files.count() == 10
