@@ -11,7 +11,7 @@ import ingest.messages  # noqa: F401  (registers the texts of the log lines belo
 from catalog.models import Source
 from catalog.services import sources as catalog_sources
 from ingest import demo
-from ingest.services import probing, scans
+from ingest.services import probing, scans, watching
 from mam.jobs.registry import job
 from mam.lib.errors import gettext_noop
 
@@ -55,3 +55,8 @@ def enqueue_due() -> None:
 def purge_scans() -> None:
     """Clock: forget old scans that changed nothing."""
     scans.purge_scans(older_than=timezone.now() - _KEEP_DULL_SCANS)
+
+
+def keep_watching() -> None:
+    """Clock: listen to the servers that tell of changes."""
+    watching.keep_watching()

@@ -180,6 +180,7 @@ MAM_CLOCK: dict[str, float] = {
     "mam.jobs.tasks.purge_old": 3600,
     "mam.accounts.tasks.purge_expired": 3600,
     "ingest.tasks.enqueue_due": 1,
+    "ingest.tasks.keep_watching": 3,  # a copy in progress reports every write; one look in so long is enough
     "ingest.tasks.purge_scans": 3600,
     "streaming.tasks.enqueue_due_posters": 600,
     "streaming.tasks.enqueue_tidy": 86_400,

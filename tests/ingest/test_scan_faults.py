@@ -21,8 +21,9 @@ from catalog.models import MediaFile, Source
 from catalog.services import rollups, sources
 from catalog.services.file_systems import close_file_system
 from catalog.services.sources import Credentials
-from ingest.models import Scan, ScanMode
+from ingest.models import FolderHint, Scan, ScanMode
 from ingest.services import scans
+from ingest.services.watching import Watchers
 from mam.jobs.models import JobState
 from mam.jobs.testing import run_pending
 
@@ -255,3 +256,26 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
     """Output of a command of manage.py; CalledProcessError when it fails."""
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+@pytest.mark.smb
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_tells_of_changes_is_heard(smb: SmbServer) -> None:
+    (smb.root / "WSOP").mkdir()
+    source = make_source(smb)
+    run(source)
+    watchers = Watchers()
+    deadline = time.monotonic() + 60
+    number = 0
+    try:
+        while not FolderHint.objects.filter(source=source).exists():
+            assert time.monotonic() < deadline, "the server said nothing"
+            watchers.keep()
+            number += 1  # changes made through the share are what it tells of for certain
+            fs = sources.open_file_system(source)
+            fs.write(f"WSOP/clip {number}.mp4", [b"x"])
+        run(source, ScanMode.FOLDERS)
+    finally:
+        watchers.stop()
+        close_file_system(source.pk)
+    assert any(path.startswith("WSOP/clip") for path in found(source))
