@@ -50,9 +50,11 @@ class SourceForm(forms.Form):
     )
     is_enabled = forms.BooleanField(label=_("Scan this source"), required=False, initial=True)
 
-    def credentials(self) -> Credentials:
-        """What was entered."""
-        return Credentials(*(self.cleaned_data[name] for name in self.CREDENTIALS))
+    def credentials(self, stored: Credentials | None = None) -> Credentials:
+        """What was entered; the stored password where none was."""
+        typed = self.cleaned_data
+        password = typed["password"] or (stored.password if stored else "")
+        return Credentials(typed["username"], password, typed["domain"])
 
     def options(self) -> dict[str, Any]:
         """Everything but the credentials."""

@@ -90,7 +90,7 @@ def source_edit(request: MemberRequest, source_id: int) -> HttpResponse:
         try:
             catalog_sources.update_source(source=source, user=request.user, **form.options())
             if form.has_new_credentials():
-                catalog_sources.set_credentials(source=source, credentials=form.credentials(), user=request.user)
+                catalog_sources.set_credentials(source=source, credentials=form.credentials(credentials_of(source)), user=request.user)
         except MamError as error:
             form.add_error(None, gettext(error.template) % error.params)
         else:

@@ -132,9 +132,10 @@ def _waiting(source: Source) -> Any:
 
 
 def _others_wait(ctx: JobContext) -> bool:
-    """Some other job of this one's queue could run now."""
-    mine = Job.objects.filter(pk=ctx.job_id).values("queue")
-    return Job.objects.filter(queue__in=mine, state=JobState.QUEUED, not_before__lte=timezone.now()).exists()
+    """Some other job of this one's queue could run now. One of the same key could not: it follows this one."""
+    mine = Job.objects.filter(pk=ctx.job_id)
+    due = Job.objects.filter(queue__in=mine.values("queue"), state=JobState.QUEUED, not_before__lte=timezone.now())
+    return due.exclude(key__in=mine.values("key")).exists()
 
 
 def _run_batch(
