@@ -36,6 +36,7 @@ _MICROSECOND = Fraction(1, 1_000_000)
 _SAME_END = Fraction(1, 1000)  # FFmpeg's duration is the end of some stream, rounded to microseconds
 _SAME_RATE = Fraction(1, 2000)  # half the distance of 24 and 23.976
 _NEAR_RATE = Fraction(1, 20)
+_MAX_DURATION_S = 10 * 366 * 24 * 3600  # longer is damage
 _MAX_RATE = 1000  # frames a second; above it, it is the clock of a stream without a rate
 _UNORDERED = re.compile(r"\d+ channels")
 _KINDS = {"video": Kind.VIDEO, "audio": Kind.AUDIO, "subtitle": Kind.SUBTITLE}
@@ -112,14 +113,15 @@ def describe(
         streams = tuple(replace(stream, bit_rate_bps=None) for stream in streams)
     ticks, base = _duration(container, duration)
     length = ticks * base if ticks is not None else Fraction(0)
-    bit_rate = None if duration is not None else container.bit_rate or None
+    told = container.bit_rate if duration is None else 0  # FFmpeg's is wrong where it was kept from finding the duration
+    bit_rate = told if told > 0 else int(size_bytes * 8 / length) if length else 0
     start_timecode, is_drop_frame = _start_timecode(container)
     return Description(
         container=text.clean(container.format.name, 64),
         size_bytes=size_bytes,
         duration_ticks=ticks,
         duration_base=base,
-        bit_rate_bps=bit_rate or (int(size_bytes * 8 / length) if length else None),
+        bit_rate_bps=bit_rate if 0 < bit_rate < 2**63 else None,
         recorded_at=next((time for time in map(text.recording_time, _creation_times(container)) if time), None),
         start_timecode=start_timecode,
         is_drop_frame=is_drop_frame,
@@ -169,7 +171,7 @@ def _raw_stream(stream: AnyStream) -> dict[str, Any]:
 def _duration(container: InputContainer, known: Fraction | None) -> tuple[int | None, Fraction]:
     """(ticks, base): in the base of the stream that ends with the file if there is one, else in microseconds."""
     length = known if known is not None else container.duration * _MICROSECOND if container.duration else None
-    if length is None or length <= 0:
+    if length is None or not 0 < length < _MAX_DURATION_S:
         return None, Fraction(1)
     bases = [(stream.duration, stream.time_base) for stream in container.streams if stream.time_base and stream.type in ("video", "audio")]
     if known is None:

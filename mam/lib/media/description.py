@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 MAX_STREAMS = 256
 MAX_CHAPTERS = 1000
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000  # times at the ends of the calendar cannot be shown in every zone
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
 _T = TypeVar("_T")
@@ -149,6 +150,8 @@ def from_wire(values: object) -> Description:
     )
     if description.rotation % 90 or len({stream.index for stream in description.streams}) != len(description.streams):
         raise MalformedDescriptionError("rotation or stream numbers")
+    if (description.duration_ms or 0) > _INT64_MAX:
+        raise MalformedDescriptionError("duration")
     return description
 
 
@@ -234,6 +237,8 @@ class _Record:
             value = datetime.fromisoformat(text)
         except ValueError as error:
             raise MalformedDescriptionError(name) from error
+        if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+            raise MalformedDescriptionError(name)
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
     def items(self, name: str, maximum: int) -> list[object]:

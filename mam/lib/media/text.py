@@ -14,6 +14,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _TIMECODE = re.compile(r"\d{2}:\d{2}:\d{2}[:;.]\d{2,3}")
 _OLDEST_RECORDING = datetime(1970, 1, 2, tzinfo=UTC)  # before it, clocks and header fields that were never set
 
+_NO_RECORDING_YET = datetime(2200, 1, 1, tzinfo=UTC)
+
 
 def clean(text: str, max_length: int) -> str:
     """`text` on one line, without control, direction and unassigned characters, at most `max_length` characters.
@@ -77,7 +79,7 @@ def recording_time(text: str) -> datetime | None:
         value = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
         return None
-    return value if value >= _OLDEST_RECORDING else None
+    return value if _OLDEST_RECORDING <= value < _NO_RECORDING_YET else None
 
 
 def tags(metadata: dict[str, str]) -> dict[str, str]:

@@ -68,7 +68,17 @@ def test_timecodes(text: str, expected: tuple[str, bool]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1904-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z", "2024", "2024-05-06", "0001-01-01T00:00:00+23:59", "x" * 30]
+    "text",
+    [
+        "",
+        "1904-01-01T00:00:00Z",
+        "1970-01-01T00:00:00.000000Z",
+        "2024",
+        "2024-05-06",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59Z",
+        "x" * 30,
+    ],
 )
 def test_times_that_say_nothing(text: str) -> None:
     assert texts.recording_time(text) is None
@@ -96,6 +106,8 @@ def test_a_description_survives_the_wire() -> None:
         ("duration_base", [1, 2**31]),
         ("duration_base", [1]),
         ("recorded_at", "yesterday"),
+        ("recorded_at", "9999-12-31T23:59:59+00:00"),
+        ("duration_ticks", 2**62),
         ("rotation", 45),
         ("chapters", [1]),
         ("chapters", {}),
@@ -106,7 +118,7 @@ def test_a_description_survives_the_wire() -> None:
 )
 def test_what_the_catalog_could_not_hold_is_refused(name: str, value: Any) -> None:
     with pytest.raises(MalformedDescriptionError):
-        from_wire({**to_wire(FULL), name: value})
+        from_wire({**to_wire(FULL), "duration_base": [2**31 - 1, 1], name: value})
 
 
 @given(
