@@ -97,6 +97,22 @@ class SourceAdminForm(ServiceForm):
         return entered or None
 
 
+class PathRuleAdminForm(ServiceForm):
+    """A path rule."""
+
+    class Meta:
+        help_texts: ClassVar = {
+            "pattern": _(
+                "An RE2 expression that is searched in the path without the file's extension. Named groups: (?P<catalog>…), (?P<series>…), "
+                "(?P<title>…), and if you like (?P<year>…) and (?P<part>…). "
+                "Files with the same catalog, series and title are parts of one content."
+            ),
+            "catalog_name": _("Stands for the group of this name when it is filled in."),
+            "series_name": _("Stands for the group of this name when it is filled in."),
+            "position": _("Rules are tried in this order; the first that matches decides."),
+        }
+
+
 class PlayerAdminForm(ServiceForm):
     """A player."""
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.admin.base import CatalogAdmin, acting_user
 from catalog.errors import PathRuleError
-from catalog.forms import ServiceForm, SourceAdminForm
+from catalog.forms import PathRuleAdminForm, SourceAdminForm
 from catalog.models import MediaFile, PathRule, Source
 from catalog.rules import compile_rule
 from catalog.services import path_rules, sources
@@ -100,7 +100,7 @@ class PathRuleAdmin(CatalogAdmin):
     """How paths become works. A change is applied to all files by a job; a rule can be saved switched off and looked at first."""
 
     named_permissions: ClassVar = dict.fromkeys(("view", "add", "change", "delete"), MANAGE_RULE)
-    form = ServiceForm
+    form = PathRuleAdminForm
     list_display: ClassVar = ["name", "position", "source", "catalog_name", "series_name", "is_enabled"]
     list_filter: ClassVar = ["is_enabled", "source"]
     list_select_related: ClassVar = ["source"]
