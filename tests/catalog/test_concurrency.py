@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count
 
 from catalog.choices import Placement
+from catalog.errors import CollectionCycleError
 from catalog.models import Catalog, Collection, Content, MediaFile, Series, Tag
 from catalog.services import arranging, collections, tags
 from catalog.services.placement import load_rules, place_files
@@ -105,7 +106,7 @@ def test_two_moves_at_once_do_not_close_a_ring() -> None:
     def nest(inner: Collection, outer: Collection) -> None:
         try:
             collections.nest_collection(collection=inner, parent=outer, user=None)
-        except collections.CollectionCycleError:
+        except CollectionCycleError:
             refused.append(inner)
 
     refused: list[Collection] = []
