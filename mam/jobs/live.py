@@ -22,7 +22,6 @@ from django.conf import settings
 from django.db import Error as DatabaseAwayError
 from django.db import connection, connections
 from django.utils import translation
-from redis.exceptions import RedisError
 from rest_framework.utils.encoders import JSONEncoder
 
 from mam.jobs import selectors, wake
@@ -240,7 +239,7 @@ class _Waker:
             while True:
                 await layer.receive(channel)
                 self._told.set()
-        except (RedisError, OSError) as error:
+        except wake.connection_errors() as error:
             _logger.warning("no words from other processes, looking by the clock: %s", error)
 
 

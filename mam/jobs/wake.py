@@ -14,7 +14,7 @@ import threading
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from redis.exceptions import RedisError
+from django.utils.module_loading import import_string
 
 GROUP = "jobs.live"
 MESSAGE_TYPE = "jobs.changed"
@@ -28,6 +28,11 @@ def layer() -> BaseChannelLayer:
     if found is None:
         raise ImproperlyConfigured("CHANNEL_LAYERS has no default")
     return found
+
+
+def connection_errors() -> tuple[type[Exception], ...]:
+    """What is raised when Redis cannot be reached. By name: importing it is a fifth of Django's start, and few have it."""
+    return OSError, import_string("redis.exceptions.RedisError")
 
 
 class _Sender:
@@ -53,13 +58,13 @@ class _Sender:
         asyncio.run(self._send_for_ever())
 
     async def _send_for_ever(self) -> None:
-        channels = layer()
+        channels, lost = layer(), connection_errors()
         while True:
             await asyncio.to_thread(self._pending.wait)
             self._pending.clear()
             try:
                 await channels.group_send(GROUP, {"type": MESSAGE_TYPE})
-            except (RedisError, OSError) as error:
+            except lost as error:
                 _logger.warning("live readers were not told: %s", error)
             await asyncio.sleep(_PAUSE_S)
 

@@ -342,7 +342,7 @@ async def test_redis_wakes_readers_of_other_processes(
         for number in range(3):
             await awrite(job, 1, number=number)
             wake.notify()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 [line] = await receive_lines(socket, 1)
             assert line["params"]["number"] == number
 
