@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog.models import Folder, MediaFile, Source
+from catalog.services import rollups
 from ingest.models import Scan, ScanMode
 from ingest.services import scans
 from mam.jobs.models import Job, JobState
@@ -60,6 +61,17 @@ class Archive:
     def files(self) -> dict[str, MediaFile]:
         """All rows by path."""
         return {file.path: file for file in MediaFile.objects.filter(source=self.source).select_related("folder")}
+
+    def fill(self, count: int = 30, folder: str = "WSOP/2024") -> list[str]:
+        """Put `count` clips of different sizes into a folder; returns their paths."""
+        paths = [f"{folder}/clip {number:03}.mp4" for number in range(count)]
+        for number, path in enumerate(paths):
+            self.put(path, b"v" * (number + 1))
+        return paths
+
+    def assert_totals_hold(self) -> None:
+        """The folders' totals are those of a rebuild."""
+        assert rollups.verify(source=self.source) == []
 
     def presence(self) -> dict[str, str]:
         """Path -> presence of all rows."""

@@ -12,27 +12,14 @@ import pytest
 from catalog.choices import Presence, ProbeState
 from catalog.models import Collection, Folder, MediaFile, Tag
 from catalog.services import rollups
-from ingest.models import FolderHint, MissingHold, ScanMode, ScanPlan, ScanState
-from ingest.services import holds, scans
+from ingest.models import ScanMode, ScanPlan, ScanState
+from ingest.services import scans
 from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.models import JobState
 from tests.factories import make_user
 
 if TYPE_CHECKING:
-    from pytest_django import Settings
-
     from tests.ingest.conftest import Archive
-
-
-def fill(archive: Archive, count: int = 30, folder: str = "WSOP/2024") -> list[str]:
-    paths = [f"{folder}/clip {number:03}.mp4" for number in range(count)]
-    for number, path in enumerate(paths):
-        archive.put(path, b"v" * (number + 1))
-    return paths
-
-
-def assert_rollups_hold(archive: Archive) -> None:
-    assert rollups.verify(source=archive.source) == []
 
 
 def test_every_file_of_the_tree_is_found_with_its_facts(archive: Archive) -> None:
@@ -74,11 +61,11 @@ def test_folders_sum_up_what_lies_below_them(archive: Archive) -> None:
     wsop = archive.folder("WSOP")
     assert (wsop.total_files, wsop.total_bytes, wsop.total_videos, wsop.total_pending) == (3, 9, 2, 2)
     assert archive.folder("WSOP/2024").total_bytes == 5
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_an_unchanged_tree_stays_as_it_is(archive: Archive) -> None:
-    fill(archive, 5)
+    archive.fill(5)
     archive.scan()
     before = list(MediaFile.objects.order_by("pk").values())
 
@@ -99,12 +86,12 @@ def test_a_changed_file_is_a_new_version_and_is_analysed_again(archive: Archive)
 
     file = archive.files()["a.mp4"]
     assert (scan.changed, file.version, file.size_bytes, file.probe_state) == (1, 2, 6, ProbeState.PENDING)
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 @pytest.mark.parametrize("new", ["WSOP/2024/renamed.mp4", "HCL/clip 000.mp4", "HCL/new name.mp4"])
 def test_a_moved_file_keeps_its_row_and_all_that_hangs_on_it(archive: Archive, new: str) -> None:
-    paths = fill(archive)
+    paths = archive.fill()
     archive.put("HCL/other.mp4", b"other")
     archive.scan()
     old = archive.files()[paths[0]]
@@ -118,7 +105,7 @@ def test_a_moved_file_keeps_its_row_and_all_that_hangs_on_it(archive: Archive, n
     assert (moved.pk, moved.version, scan.moved, scan.added) == (old.pk, 1, 1, 0)
     assert moved.tags.count() == moved.collection_items.count() == 1
     assert paths[0] not in archive.files()
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_a_file_moved_before_its_old_folder_is_listed_is_recognised(archive: Archive) -> None:
@@ -135,12 +122,12 @@ def test_a_file_moved_before_its_old_folder_is_listed_is_recognised(archive: Arc
 
     assert scan.moved == 8
     assert {path.rpartition("/")[2]: file.pk for path, file in archive.files().items() if "clip" in path} == ids
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_a_copy_that_replaced_its_original_is_the_same_file(archive: Archive) -> None:
     """Another disk behind the share: no file id survives; the unique name, size and time do."""
-    paths = fill(archive)
+    paths = archive.fill()
     archive.scan()
     old = archive.files()[paths[3]]
     source = archive.root / paths[3]
@@ -153,7 +140,7 @@ def test_a_copy_that_replaced_its_original_is_the_same_file(archive: Archive) ->
     archive.scan()
 
     assert archive.files()[f"HCL/{source.name}"].pk == old.pk
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_a_hard_link_is_a_file_of_its_own(archive: Archive) -> None:
@@ -182,7 +169,7 @@ def test_a_reused_inode_is_not_a_move(archive: Archive) -> None:
 
 
 def test_a_renamed_directory_keeps_its_rows(archive: Archive) -> None:
-    fill(archive, 10, "WSOP/2024/Day 1")
+    archive.fill(10, "WSOP/2024/Day 1")
     archive.put("HCL/x.mp4")
     archive.scan()
     ids = {file.name: file.pk for file in archive.files().values()}
@@ -196,7 +183,7 @@ def test_a_renamed_directory_keeps_its_rows(archive: Archive) -> None:
     assert (folder.path, scan.moved) == ("HCL/2024 old", 10)
     assert archive.folder("HCL/2024 old/Day 1").depth == 3
     assert (archive.folder("WSOP").total_files, archive.folder("HCL").total_files) == (0, 11)
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_two_files_that_swap_names_keep_their_rows(archive: Archive) -> None:
@@ -212,11 +199,11 @@ def test_two_files_that_swap_names_keep_their_rows(archive: Archive) -> None:
 
     assert {path: file.pk for path, file in archive.files().items()} == {"a.mp4": b.pk, "b.mp4": a.pk}
     assert (scan.moved, scan.changed) == (2, 0)
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_a_file_renamed_over_another_takes_its_place(archive: Archive) -> None:
-    paths = fill(archive)
+    paths = archive.fill()
     archive.scan()
     winner, loser = archive.files()[paths[1]], archive.files()[paths[2]]
     (archive.root / paths[1]).rename(archive.root / paths[2])
@@ -227,7 +214,7 @@ def test_a_file_renamed_over_another_takes_its_place(archive: Archive) -> None:
     winner.refresh_from_db()
     loser.refresh_from_db()
     assert (winner.name, winner.presence, loser.presence) == ("clip 002.mp4", Presence.PRESENT, Presence.MISSING)
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_a_file_saved_by_way_of_a_temporary_one_stays_the_same_row(archive: Archive) -> None:
@@ -241,212 +228,6 @@ def test_a_file_saved_by_way_of_a_temporary_one_stays_the_same_row(archive: Arch
     file = archive.files()["a.mp4"]
     assert (file.pk, file.version, file.size_bytes) == (old.pk, 2, 6)
     assert len(archive.files()) == 1
-
-
-def test_one_listing_without_a_file_does_not_make_it_missing_but_two_do(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    (archive.root / paths[0]).unlink()
-
-    first = archive.scan()
-    assert archive.presence()[paths[0]] == Presence.PRESENT
-    assert (first.absent, first.missing) == (1, 0)
-    second = archive.scan()
-
-    assert archive.presence()[paths[0]] == Presence.MISSING
-    assert (second.absent, second.missing) == (0, 1)
-    assert archive.folder("WSOP/2024").total_files == 29
-    assert archive.folder("").total_missing == 1
-    assert_rollups_hold(archive)
-
-
-def test_the_second_look_is_planned_by_the_first(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    (archive.root / paths[0]).unlink()
-    archive.scan()
-
-    FolderHint.objects.update(due_at=archive.source.created_at)
-    scan = archive.scan(ScanMode.FOLDERS)
-
-    assert (scan.directories, scan.missing) == (1, 1)
-    assert archive.presence()[paths[0]] == Presence.MISSING
-    assert not FolderHint.objects.exists()
-
-
-def test_a_missing_file_that_comes_back_is_the_same_file(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    old = archive.files()[paths[0]]
-    hidden = archive.root.parent / "elsewhere.mp4"
-    (archive.root / paths[0]).rename(hidden)
-    archive.scan()
-    archive.scan()
-    hidden.rename(archive.root / paths[0])
-
-    scan = archive.scan()
-
-    again = archive.files()[paths[0]]
-    assert (again.pk, again.presence, again.version, again.absent_since) == (old.pk, Presence.PRESENT, 1, None)
-    assert scan.restored == 1
-    assert_rollups_hold(archive)
-
-
-def test_more_than_a_tenth_gone_is_held_for_an_administrator(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    for path in paths[:4]:
-        (archive.root / path).unlink()
-    archive.scan()
-
-    scan = archive.scan()
-
-    assert scan.missing == 0
-    assert [archive.presence()[path] for path in paths[:4]] == [Presence.HELD] * 4
-    hold = MissingHold.objects.get()
-    assert (hold.files, hold.folder, hold.share_percent) == (4, None, 13)
-    assert_rollups_hold(archive)
-
-    with pytest.raises(PermissionDeniedError):
-        holds.declare_gone(hold=hold, user=make_user("operator"))
-    assert holds.declare_gone(hold=hold, user=make_user("administrator")) == 4
-    assert [archive.presence()[path] for path in paths[:4]] == [Presence.MISSING] * 4
-    assert_rollups_hold(archive)
-
-
-def test_held_files_that_come_back_close_the_hold(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    hidden = archive.root.parent / "hidden"
-    (archive.root / "WSOP").rename(hidden)
-    archive.put("other.txt")
-    archive.scan()
-    archive.scan()
-    assert set(MediaFile.objects.filter(kind="video").values_list("presence", flat=True)) == {Presence.HELD}
-    hidden.rename(archive.root / "WSOP")
-
-    archive.scan()
-
-    assert [archive.presence()[path] for path in paths] == [Presence.PRESENT] * 30
-    assert MissingHold.objects.get().decision == MissingHold.Decision.CAME_BACK
-    assert_rollups_hold(archive)
-
-
-def test_a_whole_folder_that_vanishes_is_held_however_small_its_share(archive: Archive) -> None:
-    fill(archive, 60)
-    gone = fill(archive, 3, "HCL/2023")
-    archive.scan()
-    for path in gone:
-        (archive.root / path).unlink()
-    (archive.root / "HCL/2023").rmdir()
-    (archive.root / "WSOP/2024/clip 005.mp4").unlink()
-    archive.scan()
-
-    scan = archive.scan()
-
-    assert [archive.presence()[path] for path in gone] == [Presence.HELD] * 3
-    assert archive.presence()["WSOP/2024/clip 005.mp4"] == Presence.MISSING
-    assert scan.missing == 1
-    assert MissingHold.objects.get().folder == archive.folder("HCL")
-    assert_rollups_hold(archive)
-
-
-def test_an_empty_root_changes_nothing_and_says_so(archive: Archive) -> None:
-    paths = fill(archive)
-    archive.scan()
-    before = list(MediaFile.objects.order_by("pk").values())
-    (archive.root / "WSOP").rename(archive.root.parent / "unmounted")
-
-    job = archive.run()
-
-    assert (job.state, job.error_code) == (JobState.FAILED, "root_empty")
-    assert list(MediaFile.objects.order_by("pk").values()) == before
-    assert (archive.source.state, archive.source.state_code) == ("degraded", "root_empty")
-    assert len(paths) == 30
-
-
-def test_another_disk_behind_the_address_changes_nothing_until_accepted(archive: Archive) -> None:
-    fill(archive)
-    archive.scan()
-    archive.root.rename(archive.root.parent / "old disk")
-    archive.root.mkdir()
-    archive.put("something else.mp4")
-
-    job = archive.run()
-
-    assert (job.state, job.error_code) == (JobState.FAILED, "root_replaced")
-    assert set(archive.presence().values()) == {Presence.PRESENT}
-    holds.accept_root(source=archive.source, user=make_user("administrator"))
-    archive.scan()
-    assert "something else.mp4" in archive.files()
-
-
-def test_a_source_that_is_away_is_offline_and_keeps_its_rows(archive: Archive) -> None:
-    fill(archive)
-    archive.scan()
-    archive.root.rename(archive.root.parent / "away")
-
-    job = archive.run()
-
-    assert job.state == JobState.FAILED
-    assert archive.source.state == "offline"
-    assert set(archive.presence().values()) == {Presence.PRESENT}
-    (archive.root.parent / "away").rename(archive.root)
-    archive.scan()
-    assert archive.source.state == "online"
-
-
-def test_a_growing_file_waits_until_it_stands_still(archive: Archive, settings: Settings) -> None:
-    settings.MAM_SETTLE_S = 3600
-    archive.put("rec.mp4", b"abc", age_s=5)
-    archive.scan()
-    assert archive.presence() == {"rec.mp4": Presence.GROWING}
-    assert FolderHint.objects.count() == 1
-
-    archive.put("rec.mp4", b"abcdef", age_s=1)
-    archive.scan()
-    assert archive.files()["rec.mp4"].size_bytes == 6
-    assert archive.presence() == {"rec.mp4": Presence.GROWING}
-
-    archive.age("rec.mp4", 4000)
-    archive.scan()
-    assert archive.presence() == {"rec.mp4": Presence.PRESENT}
-    assert_rollups_hold(archive)
-
-
-def test_a_copy_under_a_temporary_name_becomes_the_file_it_is_renamed_to(archive: Archive) -> None:
-    archive.put("WSOP/.final.mp4.Xy12", b"half", age_s=1)
-    archive.scan()
-    row = archive.files()["WSOP/.final.mp4.Xy12"]
-    (archive.root / "WSOP/.final.mp4.Xy12").write_bytes(b"the whole")
-    (archive.root / "WSOP/.final.mp4.Xy12").rename(archive.root / "WSOP/final.mp4")
-    archive.age("WSOP/final.mp4")
-
-    archive.scan()
-
-    file = archive.files()["WSOP/final.mp4"]
-    assert (file.pk, file.kind, file.size_bytes, file.presence) == (row.pk, "video", 9, Presence.PRESENT)
-    assert (len(archive.files()), file.probe_state) == (1, ProbeState.PENDING)
-    assert_rollups_hold(archive)
-
-
-def test_a_copy_that_was_given_up_is_not_worth_a_decision(archive: Archive) -> None:
-    archive.put("a.mp4")
-    archive.put("b.mp4", b"half", age_s=1)
-    archive.scan()
-    (archive.root / "b.mp4").unlink()
-    archive.scan()
-    archive.scan()
-    assert archive.presence() == {"a.mp4": Presence.PRESENT, "b.mp4": Presence.MISSING}
-    assert not MissingHold.objects.exists()
-
-
-def test_a_file_from_the_future_settles_by_our_own_clock(archive: Archive, settings: Settings) -> None:
-    settings.MAM_SETTLE_S = 0
-    archive.put("rec.mp4", b"abc", age_s=-5000)
-    archive.scan()
-    archive.scan()
-    assert archive.presence() == {"rec.mp4": Presence.PRESENT}
 
 
 def test_unchanged_leaf_directories_are_not_listed_again(archive: Archive) -> None:
@@ -490,7 +271,7 @@ def test_every_directory_is_verified_in_turn_by_gated_scans(archive: Archive) ->
 
 
 def test_a_folder_hint_finds_a_new_file_without_a_walk(archive: Archive) -> None:
-    fill(archive, 3)
+    archive.fill(3)
     archive.scan()
     archive.put("WSOP/2025/Day 1/new.mp4")
     scans.hint_folders(source=archive.source, paths=["WSOP/2025/Day 1"])
@@ -536,7 +317,7 @@ def test_ten_thousand_renames_keep_every_id(archive: Archive) -> None:
     assert {file.file_id: pk for pk, file in MediaFile.objects.in_bulk().items()} == ids
     assert not MediaFile.objects.filter(name__startswith="old").exists()
     assert time.monotonic() - started < 60
-    assert_rollups_hold(archive)
+    archive.assert_totals_hold()
 
 
 def test_only_who_may_starts_a_scan(archive: Archive) -> None:
@@ -554,7 +335,7 @@ def test_requests_while_one_waits_share_its_job_and_the_most_thorough_wins(archi
 
 
 def test_no_folder_is_left_behind_by_a_source(archive: Archive) -> None:
-    fill(archive, 3)
+    archive.fill(3)
     archive.scan()
     archive.source.delete()
     assert not Folder.objects.exists()
