@@ -14,7 +14,7 @@ class JobStateError(MamError):
     """The job is not in a state in which this can be done."""
 
     code = "job_state"
-    template = gettext_noop("The job cannot do this now: its state is “%(state)s”.")
+    template = gettext_noop("This is not possible any more: the job has changed meanwhile.")
     http_status = 409
 
 

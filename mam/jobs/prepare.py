@@ -10,6 +10,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ def migrate(say: Callable[[str], None]) -> None:
     """Apply the migrations that are missing."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        say("Updating the database")
+        say(_("Updating the database"))
         call_command("migrate", interactive=False, verbosity=0)
 
 
@@ -29,7 +30,7 @@ def collect_static(say: Callable[[str], None]) -> None:
     state = _state_of_static_files()
     if stamp.exists() and stamp.read_text() == state:
         return
-    say("Collecting static files")
+    say(_("Collecting static files"))
     call_command("collectstatic", interactive=False, verbosity=0)
     stamp.write_text(state)
 

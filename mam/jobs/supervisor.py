@@ -80,7 +80,10 @@ class Child:
         now = time.monotonic()
         self.failures = 0 if now - self.started_at > _SOUND_AFTER_S else self.failures + 1
         self.start_at = now + min(_LONGEST_BACKOFF_S, 2.0 ** (self.failures - 1)) if self.failures else now
-        _say(f"{self.name} ended (status {self.popen.returncode}); starting it again in {self.start_at - now:.0f} s")
+        _say(
+            _("%(name)s ended (status %(status)s); starting it again in %(seconds)s s")
+            % {"name": self.name, "status": self.popen.returncode, "seconds": round(self.start_at - now)}
+        )
         self.popen = None
 
 
