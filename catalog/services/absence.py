@@ -49,15 +49,15 @@ class Confirmed:
 
 
 @transaction.atomic
-def rejoin_moved(*, source: Source, since: datetime) -> int:
+def rejoin_moved(*, source: Source, since: datetime) -> list[int]:
     """Join files that left their place with files that came, both since `since`: same name, size and time, and only one of each.
 
     For what the walk met in the wrong order (the new place first) and no file id told. The old row takes the new place and the new
-    row goes, unless a curator already worked on it. Returns how many moved.
+    row goes, unless a curator already worked on it. Returns the ids of what moved, for placing them by their new path.
     """
     left = _by_identity(MediaFile.objects.filter(source=source, absent_since__gte=since, presence__in=HERE))
     if not left:
-        return 0
+        return []
     came = MediaFile.objects.filter(
         source=source, first_seen_at__gte=since, absent_since=None, placement=Placement.RULE, tags=None, collection_items=None, players=None
     )
@@ -74,7 +74,7 @@ def rejoin_moved(*, source: Source, since: datetime) -> int:
     MediaFile.objects.filter(pk__in=[new.pk for _old, new in pairs]).delete()
     update_rows(MediaFile, ["folder_id", "name", "ctime_ns", "file_id", "presence", "absent_since"], rows)
     deltas.apply()
-    return len(pairs)
+    return [old.pk for old, _new in pairs]
 
 
 def _by_identity(files: QuerySet[MediaFile]) -> dict[tuple[str, int, int], list[KnownFile]]:

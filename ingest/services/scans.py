@@ -133,6 +133,7 @@ def _open_scan(source: Source, mode: str, ctx: JobContext) -> Scan:
     if unfinished is not None and (_RANK[unfinished.mode] >= _RANK[mode] or mode == ScanMode.GATED):
         scan = unfinished
         ctx.log("scan_resumed", source=source.name, files=scan.files)
+        _place_again(source)
     else:
         Scan.objects.filter(source=source, state=ScanState.RUNNING).update(state=ScanState.FAILED, finished_at=timezone.now())
         if mode == ScanMode.GATED and source.last_scan_at is None:
@@ -187,9 +188,9 @@ def _failed(scan: Scan, error: SourceError | RootEmptyError | RootReplacedError,
 
 def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
     source = scan.source
-    _place_forgotten(source)
     with ctx.publish():
-        scan.moved += absence.rejoin_moved(source=source, since=scan.started_at)
+        rejoined = absence.rejoin_moved(source=source, since=scan.started_at)
+        scan.moved += len(rejoined)
         confirmed = absence.confirm(source=source, since=scan.started_at)
         scan.missing = confirmed.missing
         scan.state, scan.finished_at = ScanState.DONE, timezone.now()
@@ -204,15 +205,16 @@ def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
         _stamp_source(source, scan)
         _plan_second_looks(source, scanner)
         ctx.log("scan_done", LogLevel.INFO, **_numbers(scan))
+    placement.place_files(file_ids=rejoined)
     request_probe_of_pending(source=source)
     ctx.progress(scan.files, scan.files, unit="files")
     return _numbers(scan)
 
 
-def _place_forgotten(source: Source) -> None:
-    """Files that a killed scan registered and did not get to place."""
-    unplaced = MediaFile.objects.filter(source=source, content=None, placement=Placement.RULE, kind__in=placement.PLACED_KINDS)
-    placement.place_files(file_ids=list(unplaced.exclude(presence=Presence.MISSING).values_list("pk", flat=True)))
+def _place_again(source: Source) -> None:
+    """After a scan was killed: what it registered, or moved, it may not have placed. Files that are in their place cost little."""
+    by_rule = MediaFile.objects.filter(source=source, placement=Placement.RULE).exclude(presence=Presence.MISSING)
+    placement.place_files(file_ids=by_rule.values_list("pk", flat=True).iterator())
 
 
 def _numbers(scan: Scan) -> dict[str, int]:

@@ -51,6 +51,15 @@ class ConflictError(SourceError):
     http_status = 409
 
 
+class ClosedError(SourceError):
+    """The source was closed while it was in use; who opens it anew goes on."""
+
+    code = "source_closed"
+    template = gettext_noop("The settings of this source changed while it was in use.")
+    http_status = 503
+    is_permanent = False
+
+
 class ChangedError(SourceError):
     """An open file was replaced or changed under its reader: bytes of two versions would be mixed."""
 

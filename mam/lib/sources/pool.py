@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mam.lib.sources.errors import AuthFailedError, SourceError
+from mam.lib.sources.errors import AuthFailedError, ClosedError, SourceError
 
 if TYPE_CHECKING:
     from mam.lib.sources.base import Connection
@@ -104,7 +104,7 @@ class ConnectionPool:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_closed or self._idle or self._open < self._limit)
                 if self._is_closed:
-                    raise RuntimeError("the source is closed")
+                    raise ClosedError
                 slot = self._pick(preferred)
                 if slot is None:
                     self._open += 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mam.lib.sources.errors import AccessDeniedError, AuthFailedError, NotFoundError, SuspectListingError, TransientError
+from mam.lib.sources.errors import AccessDeniedError, AuthFailedError, ClosedError, NotFoundError, SuspectListingError, TransientError
 from mam.lib.sources.facade import PooledSource, part_name
 from mam.lib.sources.local import LocalConnection
 from mam.lib.sources.pool import MAX_IDLE_S, ConnectionPool, Timing
@@ -213,7 +213,7 @@ def test_closing_closes_what_is_idle_now_and_what_is_lent_when_it_comes_back(off
         assert [connection.is_closed for connection in office.made] == [False, True]
         assert lent is office.made[0]
     assert [connection.is_closed for connection in office.made] == [True, True]
-    with pytest.raises(RuntimeError), pool.borrow():
+    with pytest.raises(ClosedError), pool.borrow():
         pass
 
 
