@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.i18n import JavaScriptCatalog
 from drf_spectacular.views import SpectacularAPIView
 
 from mam.accounts.urls import allauth_urlpatterns
@@ -20,7 +19,6 @@ urlpatterns = [
     path("", include("ingest.urls")),
     path("", include("streaming.urls")),
     path("admin/", admin.site.urls),
-    path("i18n/js/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
     path("api/v1/", include("catalog.api_urls")),
     path("api/v1/", include("ingest.api_urls")),
     path("api/v1/", include("mam.jobs.api_urls")),
