@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -74,7 +74,7 @@ class TestFileEvents:
     def post(self, body: dict[str, str], *, secret: str = SECRET, age_s: int = 0, user: User | None = None, signed: bool = True) -> int:
         text = json.dumps(body)
         header = events.sign(secret=secret, timestamp=int(time.time()) - age_s, body=text.encode())
-        extra = {"HTTP_X_MAM_SIGNATURE": header} if signed else {}
+        extra: dict[str, Any] = {"HTTP_X_MAM_SIGNATURE": header} if signed else {}
         answer = api(user).post("/api/v1/webhook/file-event", text, content_type="application/json", **extra)
         status: int = answer.status_code
         return status
