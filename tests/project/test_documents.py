@@ -84,11 +84,12 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_exist(document: Path) -> None:
     text = document.read_text()
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    unknown_targets = set(re.findall(r"(?:^|[`&] ?|\s{2}|; )make ([a-z-]+)", text, re.MULTILINE)) - targets
+    unknown_targets = set(re.findall(r"\bmake ([a-z-]+)", code)) - targets
     commands = {path.stem for path in ROOT.glob("**/management/commands/*.py") if ".venv" not in path.parts}
     djangos_own = {"migrate", "collectstatic", "makemigrations"}
-    unknown_commands = set(re.findall(r"manage\.py\s+([a-z_]+)", text)) - commands - djangos_own
+    unknown_commands = set(re.findall(r"manage\.py\s+([a-z_]+)", code)) - commands - djangos_own
     assert not unknown_targets
     assert not unknown_commands
 
