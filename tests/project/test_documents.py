@@ -88,7 +88,7 @@ def test_commands_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     unknown_targets = set(re.findall(r"\bmake ([a-z-]+)", code)) - targets
     commands = {path.stem for path in ROOT.glob("**/management/commands/*.py") if ".venv" not in path.parts}
-    djangos_own = {"migrate", "collectstatic", "makemigrations"}
+    djangos_own = {"check", "migrate", "collectstatic", "makemigrations"}
     unknown_commands = set(re.findall(r"manage\.py\s+([a-z_]+)", code)) - commands - djangos_own
     assert not unknown_targets
     assert not unknown_commands
