@@ -150,7 +150,7 @@ Q_CLUSTER: dict[str, Any] = {
     "name": "fast",  # signs all messages; `manage.py worker --queue NAME` reads the queue NAME
     "orm": "default",
     "workers": 1,
-    "poll": 0.05,
+    "poll": 0.1,
     "queue_limit": 1,
     "max_attempts": 1,
     "ack_failures": True,

@@ -15,6 +15,12 @@ _STOP_OFFSET, _TOUCHED_OFFSET = 0, 8
 _page = mmap.mmap(-1, mmap.PAGESIZE)
 
 
+def begin() -> None:
+    """Take a page of our own: a new worker, also one that was forked itself, shares with its own processes only."""
+    global _page
+    _page = mmap.mmap(-1, mmap.PAGESIZE)
+
+
 def touch() -> None:
     """A job was looked for or is being worked on, now."""
     _NUMBERS.pack_into(_page, _TOUCHED_OFFSET, time.monotonic())

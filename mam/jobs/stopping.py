@@ -29,6 +29,10 @@ class StopFlag:
             select.select([self._reader], [], [], timeout_s)
         return self._is_set
 
+    def fileno(self) -> int:
+        """Readable once it is set: to wait for it beside other things."""
+        return self._reader
+
     def __del__(self) -> None:
         os.close(self._reader)
         os.close(self._writer)

@@ -1,25 +1,24 @@
 """`manage.py up`: prepares the data directory and keeps web, workers and clock running on this machine.
 
-The children die with the supervisor (`mam.lib.process`), also when it is killed; what they started dies with them. Two
-supervisors never share a data directory: a lock on a file of it, which the kernel takes back whatever happens to us.
+The children die with the supervisor, also when it is killed; what they started dies with them. Two supervisors never share
+a data directory: each holds a lock on a file of it, which the kernel takes back whatever happens to us.
 """
 
 from __future__ import annotations
 
 import fcntl
 import http.client
-import logging
 import os
+import select
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING
 
+import uvicorn
 from django.conf import settings
 from django.db import connections
 from django.utils import translation
@@ -28,87 +27,57 @@ from django.utils.translation import gettext as _
 
 from mam.accounts.services import ensure_first_administrator
 from mam.jobs import prepare
+from mam.jobs.children import Child
+from mam.jobs.clock import Clock
+from mam.jobs.forks import set_name
 from mam.jobs.stopping import StopFlag
-from mam.lib import process
+from mam.jobs.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-_logger = logging.getLogger(__name__)
 _STOP_S = 8.0  # for children to end by themselves, out of the 10 s in which everything has to be gone
 _WEB_GRACE_S = 3  # for answers that are under way; video streams would go on for hours
-_POLL_S = 0.05
+_POLL_S = 0.02
+_WATCH_S = 0.5
 _WORKERS_AFTER_S = 15.0  # start the workers even when the web server does not answer
-_LONGEST_BACKOFF_S = 30.0
-_SOUND_AFTER_S = 60.0  # a child that ran for so long is restarted at once
 
 
 class CannotStartError(Exception):
     """The system cannot start here; the text says why and what to do."""
 
 
-@dataclass(slots=True)
-class Child:
-    """One process of the system, restarted with growing pauses when it ends."""
-
-    name: str
-    args: Sequence[str]
-    popen: process.GroupPopen | None = None
-    started_at: float = 0.0
-    start_at: float = 0.0  # not before
-    failures: int = 0
-    relay: threading.Thread | None = field(default=None, repr=False)
-
-    def start(self) -> None:
-        """Start it; its output appears on ours, line by line, under its name."""
-        self.started_at = time.monotonic()
-        self.popen = process.start(
-            self.args,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=settings.BASE_DIR,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-        self.relay = threading.Thread(target=_relay, args=(self.name, self.popen), name=f"output of {self.name}", daemon=True)
-        self.relay.start()
-
-    def note_end(self) -> None:
-        """Set when to start it again, if it has ended."""
-        if self.popen is None or self.popen.poll() is None:
-            return
-        now = time.monotonic()
-        self.failures = 0 if now - self.started_at > _SOUND_AFTER_S else self.failures + 1
-        self.start_at = now + min(_LONGEST_BACKOFF_S, 2.0 ** (self.failures - 1)) if self.failures else now
-        _say(
-            _("%(name)s ended (status %(status)s); starting it again in %(seconds)s s")
-            % {"name": self.name, "status": self.popen.returncode, "seconds": round(self.start_at - now)}
-        )
-        self.popen = None
-
-
 class Supervisor:
-    """Runs the system until SIGINT, SIGTERM or SIGHUP."""
+    """Runs the system until SIGINT, SIGTERM or SIGHUP. It never has a second thread: its children are forks of it."""
 
     def __init__(self) -> None:
         self._stopping = StopFlag()
-        python = sys.executable
-        manage = str(settings.BASE_DIR / "manage.py")
-        self._web = Child("web", [python, "-m", "uvicorn", "mam.asgi:application", *_web_options()])
-        self._others = [
-            Child(queue, [python, manage, "worker", "--queue", queue]) for queue, processes in settings.MAM_QUEUES.items() if processes > 0
-        ] + [Child("clock", [python, manage, "clock"])]
+        self._lock: IO[str] | None = None
+        self._web = self._child("web", _serve)
+        workers = [self._child(queue, partial(_work, queue, count)) for queue, count in settings.MAM_QUEUES.items() if count > 0]
+        self._others = [*workers, self._child("clock", _run_clock), self._child("first", _first_start, is_restarted=False)]
+
+    def _child(self, name: str, function: Callable[[], None], *, is_restarted: bool = True) -> Child:
+        def run() -> None:
+            if self._lock is not None:
+                self._lock.close()  # it would be held by the child after our death; closing a copy does not unlock it
+            translation.deactivate()  # the terminal's language is ours alone
+            function()
+
+        return Child(name, run, _say, is_restarted)
 
     def run(self) -> None:
         """Prepare, start everything, keep it running, stop it. CannotStartError when that is not possible here."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
-        with translation.override(_terminal_language()), _only_supervisor():
+        set_name("mam-up")
+        with translation.override(_terminal_language()), _only_supervisor() as self._lock:
             _check_port()
             prepare.migrate(_say)
             login = ensure_first_administrator()
             prepare.collect_static(_say)
-            connections.close_all()
+            _close_connections()
             try:
                 self._keep_running(login)
             finally:
@@ -123,40 +92,88 @@ class Supervisor:
         children = [self._web]
         started_at = time.monotonic()
         is_ready = False
-        while not self._stopping.wait(_POLL_S):
+        while not self._stopping.is_set():
+            self._wait(children, _POLL_S if not is_ready else _WATCH_S)
             if not is_ready and _answers():
                 is_ready = True
                 _welcome(login)
-                threading.Thread(target=_first_start, name="first start", daemon=True).start()
             if len(children) == 1 and (is_ready or time.monotonic() - started_at > _WORKERS_AFTER_S):
                 children += self._others
-            for child in children:
-                child.note_end()
-                if child.popen is None and time.monotonic() >= child.start_at:
+                for child in self._others:
                     child.start()
+            for child in children:
+                _keep_alive(child)
+
+    def _wait(self, children: Sequence[Child], timeout_s: float) -> None:
+        """Until somebody prints something or ends, or we are to stop; hand on what was printed."""
+        outputs = {child.output: child for child in children if child.output is not None}
+        readable, _writable, _failed = select.select([self._stopping.fileno(), *outputs], [], [], timeout_s)
+        for output in readable:
+            if output in outputs:
+                outputs[output].relay()
 
     def _stop_children(self) -> None:
-        running = [child.popen for child in [self._web, *self._others] if child.popen is not None]
-        if running:
-            _say(_("Stopping"))
-        for child in running:
-            if child.poll() is None:
-                child.terminate()
+        children = [self._web, *self._others]
+        _say(_("Stopping"))
+        for child in children:
+            child.terminate()
         deadline = time.monotonic() + _STOP_S
-        for child in running:
-            child.stop(grace_s=max(0.0, deadline - time.monotonic()))
+        while (left := [child for child in children if not child.has_ended()]) and time.monotonic() < deadline:
+            select.select([child.output for child in left if child.output is not None], [], [], _POLL_S)
+            for child in left:
+                child.relay()
+        for child in left:
+            child.kill_group()
 
 
-def _web_options() -> list[str]:
-    return [
-        *("--host", settings.HOST, "--port", str(settings.PORT)),
-        *("--log-level", "warning", "--no-access-log", "--no-server-header"),
-        *("--lifespan", "off", "--timeout-graceful-shutdown", str(_WEB_GRACE_S)),
-    ]
+def _keep_alive(child: Child) -> None:
+    """Start a child again that has ended, when its time has come."""
+    was_running = child.pid is not None
+    if not child.has_ended() or not child.is_restarted:
+        return
+    if was_running:
+        _say(
+            _("%(name)s ended (status %(status)s); starting it again in %(seconds)s s")
+            % {"name": child.name, "status": child.status, "seconds": round(max(0.0, child.start_at - time.monotonic()))}
+        )
+    if time.monotonic() >= child.start_at:
+        child.start()
+
+
+def _serve() -> None:
+    uvicorn.run(
+        "mam.asgi:application",
+        host=settings.HOST,
+        port=settings.PORT,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_WEB_GRACE_S,
+    )
+
+
+def _work(queue: str, processes: int) -> None:
+    Worker(queue, processes).run()
+
+
+def _run_clock() -> None:
+    clock = Clock()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, clock.stop)
+    clock.run()
+
+
+def _close_connections() -> None:
+    """Close all, psycopg's pool with its threads too: what is forked from us must find none."""
+    connections.close_all()
+    for wrapper in connections.all():
+        if hasattr(wrapper, "close_pool"):
+            wrapper.close_pool()
 
 
 @contextmanager
-def _only_supervisor() -> Iterator[None]:
+def _only_supervisor() -> Iterator[IO[str]]:
     """Hold the data directory's lock. The file stays: removing it would let two of us lock two files of the same name."""
     with (settings.DATA_DIR / "up.lock").open("a+") as lock:
         try:
@@ -173,7 +190,7 @@ def _only_supervisor() -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
+        yield lock
 
 
 def _check_port() -> None:
@@ -221,13 +238,8 @@ def _welcome(login: tuple[str, str] | None) -> None:
 
 def _first_start() -> None:
     """Call `settings.MAM_FIRST_START`; each decides by itself whether there is anything to do."""
-    try:
-        for path in settings.MAM_FIRST_START:
-            import_string(path)()
-    except Exception:
-        _logger.exception("preparing the first start failed")
-    finally:
-        connections.close_all()
+    for path in settings.MAM_FIRST_START:
+        import_string(path)()
 
 
 def _terminal_language() -> str:
@@ -236,17 +248,6 @@ def _terminal_language() -> str:
     return "ko" if name.startswith("ko") else "en"
 
 
-_output_lock = threading.Lock()
-
-
 def _say(text: str, name: str = "mam") -> None:
-    with _output_lock:
-        sys.stdout.write(f"{name:<6}| {text}\n")
-        sys.stdout.flush()
-
-
-def _relay(name: str, child: process.GroupPopen) -> None:
-    if child.stdout is not None:
-        for line in child.stdout:
-            _say(line.decode(errors="replace").rstrip("\n"), name)
-        child.stdout.close()
+    sys.stdout.write(f"{name:<6}| {text}\n")
+    sys.stdout.flush()

@@ -8,18 +8,17 @@ started, die with their parent; the jobs they had are claimed anew when their le
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import OperationalError, connections
 from django_q.cluster import Cluster
 from django_q.conf import Conf
 
 from mam.jobs import activity, hints, runner
+from mam.jobs.forks import make_forks_safe
 from mam.jobs.stopping import StopFlag
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _WATCH_S = 1.0
 _HINT_AFTER_S = 2.0  # of standing still while jobs wait: perhaps their message got lost
 _RESTART_AFTER_S = 8.0
 _STOP_S = 6.0  # for tasks to stop, out of the 10 s in which everything has to be gone
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class Worker:
@@ -51,7 +49,8 @@ class Worker:
         """Run until stopped. Call it in the main thread, once per process: it sets signal handlers and fork hooks."""
         # The cluster's name is the queue it reads; django-q2 reads both when a cluster starts.
         Conf.CLUSTER_NAME, Conf.WORKERS = self.queue, self.processes
-        _make_forks_safe()
+        activity.begin()
+        make_forks_safe()
         while not self._stopping.is_set():
             try:
                 self._start()
@@ -111,28 +110,3 @@ class Worker:
             cluster.sentinel.join(_STOP_S)
         cluster.sentinel.kill()  # its children follow it
         cluster.sentinel.join()
-
-
-def _make_forks_safe() -> None:
-    """From now on a process forked from this one (or from its forks) dies with its parent and opens its own connections."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent: list[int] = []
-
-    def remember_parent() -> None:
-        parent[:] = [os.getpid()]
-
-    def follow_parent() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent[0]:  # it died before the line above
-            os._exit(1)
-
-    os.register_at_fork(before=remember_parent, after_in_child=follow_parent)
-    os.register_at_fork(after_in_child=_forget_connections)
-
-
-def _forget_connections() -> None:
-    """Drop inherited database connections without closing them: their sockets and locks are the parent's."""
-    for wrapper in connections.all(initialized_only=True):
-        pools: dict[str, Any] = getattr(type(wrapper), "_connection_pools", {})
-        pools.clear()  # the threads that serve psycopg's pool did not survive the fork
-        wrapper.connection = None
