@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _KEEP_DULL_SCANS = timedelta(days=1)
 
 
-@job(kind=scans.SCAN_KIND, queue="fast", max_attempts=3)
+@job(kind=scans.SCAN_KIND, queue="fast", max_attempts=3, label=gettext_noop("Scan"))
 def run_scan(ctx: JobContext) -> dict[str, Any] | None:
     """Scan one source (params: source_id)."""
     source = Source.objects.filter(pk=ctx.params["source_id"], is_enabled=True).first()
     return scans.run_scan(source=source, ctx=ctx) if source else None
 
 
-@job(kind=scans.PROBE_KIND, queue="fast", max_attempts=3)
+@job(kind=scans.PROBE_KIND, queue="fast", max_attempts=3, label=gettext_noop("Analyse files"))
 def run_probe(ctx: JobContext) -> dict[str, Any] | None:
     """Analyse what waits on one source (params: source_id)."""
     source = Source.objects.filter(pk=ctx.params["source_id"], is_enabled=True).first()

@@ -258,6 +258,22 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": SITE_NAME,
     "SITE_URL": "/",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
+    "STYLES": [lambda request: static("css/admin.css")],
+    "COLORS": {  # the accent of the pages, as a scale
+        "primary": {
+            "50": "#f0f2fe",
+            "100": "#e7eafc",
+            "200": "#cdd3f9",
+            "300": "#aab3f0",
+            "400": "#93a4ff",
+            "500": "#7384f8",
+            "600": "#4f63ea",
+            "700": "#4453d6",
+            "800": "#3846bd",
+            "900": "#3d4a92",
+            "950": "#1c2340",
+        }
+    },
 }
 
 # --- API ------------------------------------------------------------------------------------------------------------

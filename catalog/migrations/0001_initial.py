@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
                 ('frame_rate_num', models.IntegerField(null=True)),
                 ('frame_rate_den', models.IntegerField(null=True)),
                 ('part_number', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='part')),
-                ('placement', models.CharField(choices=[('rule', 'By rule'), ('curator', 'By a curator')], db_default='rule', default='rule', max_length=8)),
+                ('placement', models.CharField(choices=[('rule', 'By rule'), ('curator', 'By a curator')], db_default='rule', default='rule', max_length=8, verbose_name='placement')),
                 ('title', models.CharField(blank=True, db_default='', default='', max_length=255, verbose_name='title')),
                 ('description', models.TextField(blank=True, db_default='', default='', verbose_name='description')),
                 ('content', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='files', to='catalog.content', verbose_name='content')),

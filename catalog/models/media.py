@@ -66,7 +66,7 @@ class MediaFile(models.Model):
     # Curated.
     content = models.ForeignKey("catalog.Content", models.SET_NULL, null=True, blank=True, related_name="files", verbose_name=_("content"))
     part_number = models.PositiveSmallIntegerField(_("part"), null=True, blank=True)
-    placement = models.CharField(max_length=8, choices=Placement, default=Placement.RULE, db_default=Placement.RULE)
+    placement = models.CharField(_("placement"), max_length=8, choices=Placement, default=Placement.RULE, db_default=Placement.RULE)
     title = models.CharField(_("title"), max_length=255, blank=True, default="", db_default="")  # "": the file name
     description = models.TextField(_("description"), blank=True, default="", db_default="")
     tags = models.ManyToManyField("catalog.Tag", blank=True, related_name="files", verbose_name=_("tags"))

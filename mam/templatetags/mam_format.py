@@ -65,6 +65,7 @@ _CODEC_NAMES = {
     "webvtt": "WebVTT",
     "mov_text": "Timed text",
 }
+_CONTAINER_NAMES = {"matroska": "Matroska", "webm": "WebM", "mpegts": "MPEG-TS", "mov": "QuickTime"}
 
 # Unit of a job's progress -> (an amount, an amount of a total), with {done} and {total} already written out.
 AMOUNT_TEXTS = {
@@ -155,6 +156,14 @@ def classify_resolution(width_px: int | None, height_px: int | None) -> str:
 def format_codec(codec: str) -> str:
     """FFmpeg's codec name -> the name people know: "h264" -> "H.264"; others in capitals."""
     return _CODEC_NAMES.get(codec, codec.upper().replace("_", " ")) if codec else UNKNOWN
+
+
+@register.filter("container_name")
+def format_container(container: str, extension: str = "") -> str:
+    """FFmpeg's name of a container, or its names for a family of them -> one that people know: "mov,mp4,m4a" -> "MP4"."""
+    names = container.split(",")
+    name = extension.lower() if extension.lower() in names else names[0]
+    return _CONTAINER_NAMES.get(name, name.upper()) if container else UNKNOWN
 
 
 @register.simple_tag

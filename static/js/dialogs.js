@@ -50,8 +50,11 @@ async function confirmThen(event, element) {
   event.preventDefault();
   event.stopImmediatePropagation();
   if (!(await ask(element.dataset.confirm))) return;
-  element.dataset.confirmed = "true";
-  element.click();
+  // The list around it may have been fetched again while the question was open.
+  const target = element.isConnected ? element : document.getElementById(element.id);
+  if (!target) return;
+  target.dataset.confirmed = "true";
+  target.click();
 }
 
 export function start() {

@@ -86,6 +86,23 @@ def test_a_resolution_has_the_name_people_use(width_px: int | None, height_px: i
 
 
 @pytest.mark.parametrize(
+    ("container", "extension", "name"),
+    [
+        ("mov,mp4,m4a,3gp,3g2,mj2", "mp4", "MP4"),
+        ("mov,mp4,m4a,3gp,3g2,mj2", "MOV", "QuickTime"),
+        ("mov,mp4,m4a,3gp,3g2,mj2", "m4v", "QuickTime"),
+        ("matroska,webm", "mkv", "Matroska"),
+        ("matroska,webm", "webm", "WebM"),
+        ("mpegts", "ts", "MPEG-TS"),
+        ("mxf", "mxf", "MXF"),
+        ("", "", "–"),
+    ],
+)
+def test_a_container_has_the_name_people_use(container: str, extension: str, name: str) -> None:
+    assert mam_format.format_container(container, extension) == name
+
+
+@pytest.mark.parametrize(
     ("seconds", "korean", "english"),
     [
         (3, "방금", "just now"),
