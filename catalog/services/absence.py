@@ -15,9 +15,9 @@ from django.db.models import Exists, OuterRef
 
 from catalog.choices import Placement, Presence
 from catalog.models import Folder, MediaFile
-from catalog.services.known import KNOWN_COLUMNS, KnownFile
+from catalog.services.known import KNOWN_COLUMNS, KnownFile, chunked, lock_files
 from catalog.services.moves import subtree
-from catalog.services.rollups import HERE, Deltas
+from catalog.services.rollups import HERE, Deltas, lock_totals
 from mam.lib.bulk import update_rows
 
 if TYPE_CHECKING:
@@ -55,14 +55,18 @@ def rejoin_moved(*, source: Source, since: datetime) -> list[int]:
     For what the walk met in the wrong order (the new place first) and no file id told. The old row takes the new place and the new
     row goes, unless a curator already worked on it. Returns the ids of what moved, for placing them by their new path.
     """
+    lock_totals([source.pk])
     left = _by_identity(MediaFile.objects.filter(source=source, absent_since__gte=since, presence__in=HERE))
     if not left:
         return []
     came = MediaFile.objects.filter(
         source=source, first_seen_at__gte=since, absent_since=None, placement=Placement.RULE, tags=None, collection_items=None, players=None
-    )
+    ).filter(title="", description="")
     arrived = _by_identity(came.filter(name_key__in={key for key, _size, _mtime in left}) if len(left) < 500 else came)
     pairs = [(left[key][0], files[0]) for key, files in arrived.items() if len(files) == 1 and len(left.get(key, ())) == 1 and key[1]]
+    lock_files((file.pk for pair in pairs for file in pair), against_links=True)
+    untouched = {pk for ids in chunked(new.pk for _old, new in pairs) for pk in came.filter(pk__in=ids).values_list("pk", flat=True)}
+    pairs = [(old, new) for old, new in pairs if new.pk in untouched]  # a curator may have been quicker than our lock
     deltas = Deltas()
     rows = []
     for old, new in pairs:
@@ -71,7 +75,8 @@ def rejoin_moved(*, source: Source, since: datetime) -> list[int]:
         old.folder_id, old.name, old.presence = new.folder_id, new.name, new.presence
         deltas.change(old.folder_id, None, old.totals())
         rows.append((new.folder_id, new.name, new.ctime_ns, new.file_id, new.presence, None, old.pk))
-    MediaFile.objects.filter(pk__in=[new.pk for _old, new in pairs]).delete()
+    for ids in chunked(new.pk for _old, new in pairs):
+        MediaFile.objects.filter(pk__in=ids).delete()
     update_rows(MediaFile, ["folder_id", "name", "ctime_ns", "file_id", "presence", "absent_since"], rows)
     deltas.apply()
     return [old.pk for old, _new in pairs]
@@ -91,6 +96,7 @@ def confirm(*, source: Source, since: datetime) -> Confirmed:
 
     More than `HOLD_SHARE` of the source, or a folder of `HOLD_FOLDER_FILES` or more that lost everything: held. The rest: missing.
     """
+    lock_totals([source.pk])
     lacking = [
         KnownFile(*row)
         for row in MediaFile.objects.filter(
@@ -128,14 +134,15 @@ def _vanished_folders(lacking: list[KnownFile]) -> dict[int | None, list[KnownFi
     here = MediaFile.objects.filter(folder=OuterRef("pk"), presence__in=HERE, absent_since=None)
     emptied = {
         folder.pk: folder
-        for folder in Folder.objects.filter(~Exists(here), pk__in=per_folder).only("pk", "lineage")
+        for ids in chunked(per_folder)
+        for folder in Folder.objects.filter(~Exists(here), pk__in=ids).only("pk", "lineage")
         if per_folder[folder.pk] >= HOLD_FOLDER_FILES
     }
     lost: Counter[int] = Counter()
     for folder_id in emptied:
         for above in (*emptied[folder_id].ancestor_ids, folder_id):
             lost[above] += per_folder[folder_id]
-    totals = dict(Folder.objects.filter(pk__in=lost).values_list("pk", "total_files"))
+    totals = {pk: files for ids in chunked(lost) for pk, files in Folder.objects.filter(pk__in=ids).values_list("pk", "total_files")}
     tops: dict[int, int] = {}
     for folder_id, folder in emptied.items():
         whole = [above for above in folder.ancestor_ids if lost[above] >= totals[above]]
@@ -148,6 +155,7 @@ def _vanished_folders(lacking: list[KnownFile]) -> dict[int | None, list[KnownFi
 
 
 def _set_presence(files: list[KnownFile], held_ids: set[int]) -> None:
+    lock_files(file.pk for file in files)
     deltas = Deltas()
     rows = []
     for file in files:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
+from django.db import connection
+
 from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState
 from catalog.models import MediaFile
 from catalog.services.rollups import HERE, Totals, totals_of_file
@@ -77,9 +79,17 @@ def load_known(folder_ids: Iterable[int]) -> dict[int, dict[str, KnownFile]]:
         for row in MediaFile.objects.filter(folder_id__in=ids).values_list(*KNOWN_COLUMNS).iterator(chunk_size=10_000):
             file = KnownFile(*row)
             rival = known[file.folder_id].get(file.name)
-            if rival is None or (rival.absent_since is not None, rival.pk) < (file.absent_since is None, file.pk):
+            if rival is None or (rival.absent_since is None, rival.pk) < (file.absent_since is None, file.pk):
                 known[file.folder_id][file.name] = file
     return known
+
+
+def lock_files(ids: Iterable[int], *, against_links: bool = False) -> None:
+    """Lock file rows in order of id, as everybody does who writes several. `against_links`: nobody may tag or collect them either."""
+    if not connection.features.has_select_for_update:
+        return
+    for part in chunked(sorted(set(ids))):
+        list(MediaFile.objects.select_for_update(no_key=not against_links).filter(pk__in=part).order_by("pk").values_list("pk"))
 
 
 def chunked(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:

@@ -69,11 +69,13 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
     """
     listed = {listing.folder_id for listing in listings}
     files: dict[int, Entry] = {}
+    places: dict[int, tuple[int, str]] = {}
     dirs: dict[int, Entry] = {}
     for listing in listings:
         for entry in listing.entries:
             if entry.file_id is not None:
                 (dirs if entry.is_dir else files)[entry.file_id] = entry
+                places[entry.file_id] = (listing.folder_id, entry.name)
     found: list[Suspect] = []
     for ids in chunked(files):
         rows = MediaFile.objects.filter(source=source, file_id__in=ids, absent_since=None).exclude(folder_id__in=listed)
@@ -81,6 +83,8 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
             entry = files[file.file_id or 0]
             if file.presence == Presence.GROWING or (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns):
                 found.append(Suspect(file.pk, False, file.path, entry.file_id or 0))
+    known_links = _places_of(source, (suspect.file_id for suspect in found))
+    found = [suspect for suspect in found if places[suspect.file_id] not in known_links]
     for ids in chunked(dirs):
         known = Folder.objects.filter(source=source, file_id__in=ids, is_missing=False).exclude(parent_id__in=listed).exclude(parent=None)
         for folder in known.only("path", "file_id", "mtime_ns"):
@@ -89,17 +93,30 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
     return found
 
 
-def match(*, source: Source, fresh: Sequence[Entry], absent: Iterable[tuple[KnownFile, datetime]], gone: Gone) -> dict[int, KnownFile]:
+def _places_of(source: Source, file_ids: Iterable[int]) -> set[tuple[int, str]]:
+    """(folder id, name) of all files that are there with one of `file_ids`: of hard links, each has a row."""
+    places: set[tuple[int, str]] = set()
+    for ids in chunked(set(file_ids)):
+        rows = MediaFile.objects.filter(source=source, file_id__in=ids, absent_since=None)
+        places.update(rows.values_list("folder_id", "name"))
+    return places
+
+
+def match(
+    *, source: Source, fresh: Sequence[Entry], absent: Iterable[tuple[KnownFile, datetime]], gone: Gone, seen: Set[int]
+) -> dict[int, KnownFile]:
     """Which of the `fresh` entries are known files that left their place: index in `fresh` -> the row.
 
-    `absent`: rows that the listings of this batch lack. By file id first (same size and time, so that a reused inode does not deceive),
-    then by name, size and time where exactly one file left and exactly one came.
+    `absent`: rows that the listings of this batch lack; `seen`: rows that they have at their place, whatever else looks like them.
+    By file id first (same size and time, so that a reused inode does not deceive), then by name, size and time where exactly one
+    file left and exactly one came.
     """
     if not fresh:
         return {}
     left = {file.pk: file for file, _at in absent}
     left.update(_left_by_file_id(source, fresh, gone))
     left.update(_absent_by_name(source, fresh))
+    left = {pk: file for pk, file in left.items() if pk not in seen}
     by_id = {_identity(file): file for file in left.values() if file.file_id is not None}
     arrivals: dict[int, KnownFile] = {}
     taken: set[int] = set()
@@ -181,6 +198,8 @@ def _rewrite_paths(folder: Folder, parent: Folder, name: str) -> None:
     folder.parent, folder.name, folder.name_key = parent, name, name_key(name)
     folder.path = f"{parent.path}/{name}" if parent.path else name
     folder.path_key = path_key(folder.path)
+    again = {"listed_at": None} if folder.is_missing else {}  # its files were marked absent: they are to be looked at here
+    folder.listed_at = None if folder.is_missing else folder.listed_at
     folder.lineage, folder.depth, folder.is_missing = parent.subtree_prefix, parent.depth + 1, False
     inside = Folder.objects.filter(below(old_prefix))
     inside.update(
@@ -189,5 +208,6 @@ def _rewrite_paths(folder: Folder, parent: Folder, name: str) -> None:
         lineage=Concat(Value(folder.subtree_prefix), Substr("lineage", len(old_prefix) + 1)),
         depth=F("depth") + (folder.depth - old_depth),
         is_missing=False,
+        **again,
     )
-    folder.save(update_fields=["parent", "name", "name_key", "path", "path_key", "lineage", "depth", "is_missing"])
+    folder.save(update_fields=["parent", "name", "name_key", "path", "path_key", "lineage", "depth", "is_missing", "listed_at"])

@@ -16,8 +16,8 @@ from django.db import transaction
 from catalog.choices import Presence, ProbeState
 from catalog.models import Folder, MediaFile
 from catalog.services import moves
-from catalog.services.known import KnownFile, chunked, extension_of, first_probe_state, kind_of, load_known
-from catalog.services.rollups import HERE, Deltas, totals_of_file
+from catalog.services.known import KnownFile, chunked, extension_of, first_probe_state, kind_of, load_known, lock_files
+from catalog.services.rollups import HERE, Deltas, lock_totals, totals_of_file
 from catalog.text import name_key, path_key
 from mam.lib.bulk import database_time, insert_rows, update_rows
 
@@ -112,12 +112,14 @@ class _Batch:
         self.inserts: list[tuple[Any, ...]] = []
         self.updates: list[tuple[Any, ...]] = []
         self.moving: list[int] = []
+        self.seen: set[int] = set()  # rows that are where they were
         self.replaced: dict[tuple[int, str], KnownFile] = {}
         self.listed_folders = {one.folder_id: {entry.name for entry in one.entries if entry.is_dir} for one in listings}
         self.absent_folders: list[tuple[Folder, datetime]] = []
         self.moved_folder_ids: set[int] = set()
 
     def run(self) -> Registered:
+        lock_totals([self.source.pk])
         folder_ids = [listing.folder_id for listing in self.listings]
         folders = Folder.objects.select_for_update().order_by("pk").in_bulk(folder_ids)
         files = load_known(folder_ids)
@@ -131,6 +133,7 @@ class _Batch:
             if child.pk not in self.moved_folder_ids:
                 self._folder_absent(child, at)
         self._place_fresh()
+        lock_files([*(row[-1] for row in self.updates), *(file.pk for file, _at in self.absent)])
         self._mark_absent()
         self._write(folders)
         return self.result
@@ -162,6 +165,8 @@ class _Batch:
 
     def _folder_absent(self, folder: Folder, at: datetime) -> None:
         """The parent's listing lacks it, and so all that is below. `listed_at` moves along: this was a look at them too."""
+        if folder.is_missing and not folder.total_files:
+            return  # decided long ago
         inside = moves.subtree(folder)
         Folder.objects.filter(inside).update(listed_at=at)
         Folder.objects.filter(pk=folder.pk).update(is_missing=True)
@@ -194,6 +199,7 @@ class _Batch:
         folder.list_error = ""
 
     def _seen_again(self, file: KnownFile, entry: Entry, at: datetime) -> None:
+        self.seen.add(file.pk)
         is_same = file.is_same(entry)
         settled_since = file.settled_since if is_same else at
         is_settled = is_same and file.presence == Presence.PRESENT
@@ -217,7 +223,7 @@ class _Batch:
     def _place_fresh(self) -> None:
         """Names not known at their place: files that moved here, or new ones."""
         entries = [entry for _folder, entry, _at in self.fresh]
-        arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone)
+        arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone, seen=self.seen)
         found = {file.pk for file in arrivals.values()}
         for index, (folder, entry, at) in enumerate(self.fresh):
             file = arrivals.get(index)
@@ -341,5 +347,6 @@ def _refresh_folder(folder: Folder, entry: Entry) -> None:
     if folder.is_missing or (folder.mtime_ns, folder.file_id) != (entry.mtime_ns, entry.file_id):
         if folder.is_missing:
             folder.is_missing, folder.listed_at = False, None
+            Folder.objects.filter(moves.below(folder.subtree_prefix)).update(listed_at=None)  # what was read there was its absence
         folder.mtime_ns, folder.file_id = entry.mtime_ns, entry.file_id
         folder.save(update_fields=["mtime_ns", "file_id", "is_missing", "listed_at"])

@@ -15,6 +15,7 @@ from django.db.models import Count, Q, Sum
 
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import Folder, MediaFile
+from catalog.services.common import chunks
 from mam.lib.bulk import add_to_rows, update_rows
 
 if TYPE_CHECKING:
@@ -85,8 +86,17 @@ class Deltas(defaultdict[int, Totals]):
             self[folder_id].add(after)
 
     def apply(self) -> None:
-        """Write the changes; call inside the transaction that changed the files. Locks folder rows in order of id."""
+        """Write the changes; call inside the transaction that changed the files, which began with `lock_totals`."""
         apply_deltas(self)
+
+
+def lock_totals(source_ids: Iterable[int]) -> None:
+    """Before a transaction locks a row of a source's files or folders to change its totals: one such transaction of a source at a time.
+
+    A scan, an analysis and a curator meet the same rows in different orders; on PostgreSQL they would deadlock, or write back what
+    they read before the other committed. SQLite has one writer anyway.
+    """
+    list(Folder.objects.select_for_update(no_key=True).filter(source__in=source_ids, parent=None).order_by("pk").values_list("pk"))
 
 
 def apply_deltas(deltas: Mapping[int, Totals]) -> None:
@@ -95,9 +105,10 @@ def apply_deltas(deltas: Mapping[int, Totals]) -> None:
     if not changed:
         return
     spread: defaultdict[int, Totals] = defaultdict(Totals)
-    for folder in Folder.objects.filter(pk__in=changed).only("pk", "lineage"):
-        for above in (*folder.ancestor_ids, folder.pk):
-            spread[above].add(changed[folder.pk])
+    for part in chunks(changed):
+        for folder in Folder.objects.filter(pk__in=part).only("pk", "lineage"):
+            for above in (*folder.ancestor_ids, folder.pk):
+                spread[above].add(changed[folder.pk])
     add_to_rows(Folder, COLUMNS, ((*astuple(delta), folder_id) for folder_id, delta in sorted(spread.items()) if delta))
 
 
@@ -126,7 +137,7 @@ def verify(*, source: Source) -> list[int]:
 
     The root folder is locked meanwhile, so no delta of this source is lost.
     """
-    list(Folder.objects.select_for_update().filter(source=source, parent=None))
+    lock_totals([source.pk])
     expected: defaultdict[int, Totals] = defaultdict(Totals)
     own = own_totals(source)
     stored: dict[int, Totals] = {}

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from catalog.choices import Presence, ProbeReason, ProbeState
 from catalog.models import MediaFile, MediaStream
-from catalog.services.rollups import Deltas, totals_of_file
+from catalog.services.rollups import Deltas, lock_totals, totals_of_file
 from mam.jobs.models import JobPriority
 from mam.lib.media import Chapter, Description, Kind, Stream
 
@@ -72,7 +72,7 @@ def postpone_probes(*, versions: Iterable[FileVersion]) -> set[int]:
     """Leave files waiting, behind all others, after an attempt that may end better the next time; return the ids of those still so."""
     return {
         version.file_id
-        for version in versions
+        for version in sorted(versions, key=lambda one: one.file_id)
         if _same_version(version).filter(probe_state=ProbeState.PENDING).update(probe_priority=JobPriority.LOW)
     }
 
@@ -80,6 +80,7 @@ def postpone_probes(*, versions: Iterable[FileVersion]) -> set[int]:
 @transaction.atomic
 def queue_probe(*, file: MediaFile) -> tuple[dict[str, Any], dict[str, Any]]:
     """Have `file` analysed before all others; what is known of it stays until then. Returns (before, after) for the audit."""
+    lock_totals([file.source_id])
     row = MediaFile.objects.select_for_update().get(pk=file.pk)
     before = {"probe_state": row.probe_state, "probe_reason": row.probe_reason}
     deltas = Deltas()
@@ -92,8 +93,9 @@ def queue_probe(*, file: MediaFile) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _lock_files(versions: Iterable[FileVersion]) -> Mapping[int, MediaFile]:
-    """The rows, locked in order of id."""
+    """The rows, locked in order of id, after the totals of their source."""
     ids = [version.file_id for version in versions]
+    lock_totals(MediaFile.objects.filter(pk__in=ids).values_list("source_id", flat=True).distinct())
     rows = MediaFile.objects.select_for_update().filter(pk__in=ids).order_by("pk")
     return {row.pk: row for row in rows.only("pk", "folder_id", "kind", "size_bytes", "presence", "probe_state")}
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def open_hold(*, scan: Scan, held: Held) -> MissingHold:
     """Note a hold of this scan; one that is open for the same place grows."""
     root_total = Folder.objects.filter(source=scan.source, parent=None).values_list("total_files", "total_missing").first() or (0, 0)
-    hold = MissingHold.objects.filter(source=scan.source, folder=held.folder, decision=MissingHold.Decision.OPEN).first()
+    hold = (
+        MissingHold.objects.filter(source=scan.source, folder=held.folder, decision=MissingHold.Decision.OPEN).select_for_update().first()
+    )
     if hold is None:
         hold = MissingHold(source=scan.source, folder=held.folder, files=0, total_bytes=0)
     hold.scan = scan
@@ -38,7 +40,8 @@ def open_hold(*, scan: Scan, held: Held) -> MissingHold:
 def close_returned(*, source: Source) -> list[MissingHold]:
     """Close the open holds of which no file is held any more: they came back. Returns them."""
     closed = []
-    for hold in MissingHold.objects.filter(source=source, decision=MissingHold.Decision.OPEN).select_related("folder"):
+    open_holds = MissingHold.objects.filter(source=source, decision=MissingHold.Decision.OPEN)
+    for hold in open_holds.select_for_update(of=("self",)).select_related("folder").order_by("pk"):
         if not absence.held_files(source=source, folder=hold.folder).exists():
             hold.decision, hold.decided_at = MissingHold.Decision.CAME_BACK, timezone.now()
             hold.save()
@@ -53,7 +56,7 @@ def declare_gone(*, hold: MissingHold, user: User) -> int:
     """
     access.require(user, "ingest.decide_hold")
     with transaction.atomic():
-        hold = MissingHold.objects.select_for_update().select_related("source", "folder").get(pk=hold.pk)
+        hold = MissingHold.objects.select_for_update(of=("self",)).select_related("source", "folder").get(pk=hold.pk)
         if hold.decision != MissingHold.Decision.OPEN:
             raise HoldDecidedError
         count = absence.release_held(source=hold.source, folder=hold.folder)

@@ -45,6 +45,7 @@ PARALLELISM = 8
 BATCH_FILES = 64
 # How often one version of a file may end like this before it is left alone until it changes.
 ATTEMPTS = {Reason.CRASHED: 2, Reason.TIMEOUT: 2}
+_MOST_LEFT = 2_000  # files not as the catalog says: a scan has to come first
 _GIVE_WAY_S = 20.0  # a run this long lets other waiting work of its queue go first
 _RESULT_FIELDS = ["version", "raw", "stage", "bytes_read", "requests", "elapsed_ms", "crashes", "failures", "detail", "probed_at"]
 
@@ -112,6 +113,9 @@ def run_pending(
                     tally.is_complete = False
                     scans.request_probe_of_pending(source=source)
                     break
+            if len(tally.left) > _MOST_LEFT:  # the next scan asks for the rest
+                tally.is_complete = False
+                break
     if ctx and total:
         ctx.log("probe_done", done=tally.done, failed=tally.failed)
     return tally.as_result()
@@ -237,6 +241,7 @@ def store(*, looks: Sequence[Look]) -> dict[int, ProbeState]:
     final = [result for result in results if not result.is_tried_again]
     stored = technical.store_descriptions(findings=[result.finding for result in final])
     postponed = technical.postpone_probes(versions=[result.look.target.version for result in again])
+    technical.postpone_probes(versions=[look.target.version for look in looks if look.outcome is None])  # the scanner will know
     kept = [result.row for result in results if result.row.file_id in stored | postponed]
     ProbeResult.objects.bulk_create(kept, update_conflicts=True, unique_fields=["file"], update_fields=_RESULT_FIELDS)
     states = {result.row.file_id: result.state for result in results if result.row.file_id in stored | postponed}

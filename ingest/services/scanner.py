@@ -26,7 +26,7 @@ from catalog.text import fold
 from ingest.errors import RootEmptyError, RootReplacedError
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
-from mam.lib.sources.errors import NotFoundError, SourceError, SuspectListingError, TransientError
+from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SourceError, SuspectListingError, TransientError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +84,8 @@ class Scanner:
     def check_root(self) -> None:
         """Make sure that what answers is the source. Raises RootEmptyError, RootReplacedError or a SourceError; changes no file row."""
         health = self.fs.health()
-        names = {entry.name for entry in self.fs.list_directory("")}
+        include, exclude = self.source.include_globs, self.source.exclude_globs
+        names = {entry.name for entry in self.fs.list_directory("") if is_wanted("", entry, include, exclude)}
         known = set(Folder.objects.filter(parent=self.root, is_missing=False).values_list("name", flat=True))
         known.update(MediaFile.objects.filter(folder=self.root, presence=Presence.PRESENT).values_list("name", flat=True)[:1000])
         if not names and self.root.total_files:
@@ -197,6 +198,7 @@ class Scanner:
     def _register(self, listings: Sequence[Listing]) -> None:
         if not listings:
             return
+        listings = list({one.folder_id: one for one in listings}.values())  # a folder may be hinted at and found new by its parent
         gone = self._look_for(moves.suspects(source=self.source, listings=listings)) if self.known_total else moves.NOTHING_GONE
         with self.ctx.publish():
             result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone)
@@ -214,16 +216,21 @@ class Scanner:
         folders: set[int] = set()
         for folder, group in by_folder.items():
             there = self._ids_in(folder)
+            if there is None:
+                continue
             for suspect in group:
                 if there.get(suspect.path.rpartition("/")[2]) != suspect.file_id:
                     (folders if suspect.is_dir else files).add(suspect.pk)
         return moves.Gone(frozenset(files), frozenset(folders))
 
-    def _ids_in(self, folder: str) -> dict[str, int | None]:
+    def _ids_in(self, folder: str) -> dict[str, int | None] | None:
+        """File ids by name; None where the folder keeps it to itself, which is no evidence that anything left."""
         try:
             return {entry.name: entry.file_id for entry in self.fs.list_directory(folder)}
         except NotFoundError:
             return {}
+        except (AccessDeniedError, SuspectListingError, UnsupportedError):
+            return None
 
     # --- what to list -----------------------------------------------------------------------------------------------
     def _initial_targets(self) -> list[Target]:

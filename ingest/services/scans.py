@@ -95,8 +95,10 @@ def run_scan(*, source: Source, ctx: JobContext) -> dict[str, Any]:
     Raises SourceError when the source cannot be reached (transient: the job is retried and the scan goes on), RootEmptyError and
     RootReplacedError when what answers is not the source; no file row is changed then.
     """
-    mode = _take_plan(source)
-    scan = _open_scan(source, mode, ctx)
+    with ctx.publish():  # one with the plan: a kill in between would forget what was asked for
+        scan, is_resumed = _open_scan(source, _take_plan(source), ctx)
+    if is_resumed:
+        _place_again(source)
     try:
         root = ensure_root(source=source)
         fs = catalog_sources.open_file_system(source)
@@ -113,7 +115,9 @@ def run_scan(*, source: Source, ctx: JobContext) -> dict[str, Any]:
         raise
     finally:
         ScanPlan.objects.filter(source=source).update(last_attempt_at=timezone.now())
-    FolderHint.objects.filter(pk__in=[hint.pk for hint in hints]).delete()
+    if scan.mode == ScanMode.FOLDERS or (scan.mode == ScanMode.FULL and not is_resumed):
+        # A scan for changes may have skipped the folder, a resumed one may have listed it before the hint: a look at it follows.
+        FolderHint.objects.filter(pk__in=[hint.pk for hint in hints]).delete()
     return _finish(scan, scanner, ctx)
 
 
@@ -125,15 +129,14 @@ def _take_plan(source: Source) -> str:
     return mode or ScanMode.FOLDERS
 
 
-def _open_scan(source: Source, mode: str, ctx: JobContext) -> Scan:
-    """The interrupted scan where it does at least what is asked, else a new one. A first scan is a full one."""
+def _open_scan(source: Source, mode: str, ctx: JobContext) -> tuple[Scan, bool]:
+    """The interrupted scan (and True) where it does at least what is asked, else a new one. A first scan is a full one."""
     unfinished = (
         Scan.objects.filter(source=source, state=ScanState.RUNNING, started_at__gte=timezone.now() - _RESUME_WITHIN).order_by("-pk").first()
     )
-    if unfinished is not None and (_RANK[unfinished.mode] >= _RANK[mode] or mode == ScanMode.GATED):
+    if unfinished is not None and _RANK[unfinished.mode] >= _RANK[mode]:
         scan = unfinished
         ctx.log("scan_resumed", source=source.name, files=scan.files)
-        _place_again(source)
     else:
         Scan.objects.filter(source=source, state=ScanState.RUNNING).update(state=ScanState.FAILED, finished_at=timezone.now())
         if mode == ScanMode.GATED and source.last_scan_at is None:
@@ -142,7 +145,7 @@ def _open_scan(source: Source, mode: str, ctx: JobContext) -> Scan:
         ctx.log("scan_started", source=source.name, mode=mode)
     scan.job_id = ctx.job_id
     scan.save()
-    return scan
+    return scan, scan is unfinished
 
 
 def _due_hints(source: Source) -> list[FolderHint]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 from django.db.models import Count
+from django.utils import timezone
 
-from catalog.choices import Placement
+from catalog.choices import Placement, ProbeReason
 from catalog.errors import CollectionCycleError
-from catalog.models import Catalog, Collection, Content, MediaFile, Series, Tag
-from catalog.services import arranging, collections, tags
+from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Series, Tag
+from catalog.services import arranging, collections, rollups, tags, technical
 from catalog.services.placement import load_rules, place_files
+from catalog.services.registration import Listing, ensure_root, register_listings
+from catalog.services.technical import FileVersion, Finding
+from mam.lib.sources import Entry
 from tests.factories import make_collection, make_file, make_folder, make_source, make_tag
 
 if TYPE_CHECKING:
@@ -121,3 +126,50 @@ def test_the_same_tag_put_on_the_same_files_by_several_is_there_once() -> None:
     tag = make_tag()
     at_once(*(lambda: tags.add_tags(file_ids=ids, tags=[tag], user=None) for _ in range(3)))
     assert Tag.objects.get().files.count() == 10
+
+
+def test_a_scan_and_the_analysis_of_its_files_neither_deadlock_nor_undo_each_other() -> None:
+    source = make_source()
+    root = ensure_root(source=source)
+    now = timezone.now()
+    old_ns = 1_500_000_000 * 10**9
+    settle = timedelta(0)
+    register_listings(
+        source=source,
+        settle=settle,
+        listings=[Listing(root.pk, [Entry(f"d{n}", True, 0, old_ns, old_ns, 1000 + n) for n in range(20)], 0, now)],
+    )
+    folders = list(Folder.objects.filter(parent=root).order_by("pk"))
+
+    def listing(folder: Folder, ctime_ns: int) -> Listing:
+        entries = [Entry(f"{n}.mp4", False, 5, old_ns, ctime_ns, folder.pk * 1000 + n) for n in range(10)]
+        return Listing(folder.pk, entries, 0, timezone.now())
+
+    register_listings(source=source, settle=settle, listings=[listing(folder, 0) for folder in folders])
+    files = list(MediaFile.objects.order_by("pk"))
+
+    def scan() -> None:
+        for turn in range(1, 9):  # ctimes appear: every row is written again, in no order of id
+            for start in range(0, 20, 5):
+                part = list(reversed(folders))[start : start + 5]
+                register_listings(source=source, settle=settle, listings=[listing(folder, 0 if turn % 2 else turn) for folder in part])
+
+    def analyse() -> None:
+        dice = random.Random(7)
+        for _ in range(12):
+            chosen = dice.sample(files, 40)
+            versions = [FileVersion(file.pk, file.version, file.size_bytes, file.mtime_ns) for file in chosen]
+            technical.store_descriptions(findings=[Finding(version, None, ProbeReason.UNREADABLE, "") for version in versions])
+
+    def ask_again() -> None:
+        dice = random.Random(8)
+        for _ in range(30):
+            technical.queue_probe(file=dice.choice(files))
+
+    def curate() -> None:
+        dice = random.Random(9)
+        for _ in range(15):
+            arranging.move_files(file_ids=[file.pk for file in dice.sample(files, 40)], content=None, user=None)
+
+    at_once(scan, analyse, ask_again, curate)
+    assert rollups.verify(source=source) == []
