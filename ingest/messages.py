@@ -5,7 +5,9 @@ from mam.lib.errors import gettext_noop
 
 messages.register(
     {
-        "scan_started": gettext_noop("Scan of %(source)s started (%(mode)s)."),
+        "scan_started_full": gettext_noop("Scan of %(source)s started: every folder."),
+        "scan_started_gated": gettext_noop("Scan of %(source)s started: what changed."),
+        "scan_started_folders": gettext_noop("A look at some folders of %(source)s started."),
         "scan_resumed": gettext_noop("Scan of %(source)s goes on where it stopped: %(files)s files were seen already."),
         "scan_done": gettext_noop(
             "Scan done: %(files)s files in %(directories)s folders; %(added)s added, %(changed)s changed, %(moved)s moved, "

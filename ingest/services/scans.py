@@ -142,7 +142,7 @@ def _open_scan(source: Source, mode: str, ctx: JobContext) -> tuple[Scan, bool]:
         if mode == ScanMode.GATED and source.last_scan_at is None:
             mode = ScanMode.FULL
         scan = Scan(source=source, mode=mode)
-        ctx.log("scan_started", source=source.name, mode=mode)
+        ctx.log(f"scan_started_{mode}", source=source.name)
     scan.job_id = ctx.job_id
     scan.save()
     return scan, scan is unfinished
