@@ -94,7 +94,7 @@ def place_files(*, file_ids: Iterable[int]) -> PlacementResult:
     names = dict(Source.objects.values_list("pk", "name"))
     result = PlacementResult()
     for chunk in chunks(file_ids):
-        result.add(_place_chunk(chunk, book, names))
+        result.add(_place_chunk_settled(chunk, book, names))
     return result
 
 
@@ -123,12 +123,22 @@ def remove_empty() -> int:
     return result.contents_removed
 
 
+def _place_chunk_settled(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult:
+    while (result := _place_chunk(file_ids, book, source_names)) is None:
+        pass  # each round lost means that somebody else's move of these files was committed
+    return result
+
+
 @transaction.atomic
-def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult:
+def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult | None:
+    """None: a file was moved to a catalog that is not locked, between our look and our lock. Nothing was placed; look again."""
     columns = ("pk", "kind", "name", "folder_id", "folder__path", "source_id", "content__series__catalog_id")
     files = [_File(*row) for row in MediaFile.objects.filter(pk__in=file_ids, placement=Placement.RULE).values_list(*columns)]
     targets = {file.pk: _target_of(file, book, source_names) for file in files if file.kind in PLACED_KINDS}
     catalogs = _lock_catalogs_of(targets.values(), {file.catalog_id for file in files if file.catalog_id})
+    now = MediaFile.objects.filter(pk__in=[file.pk for file in files], placement=Placement.RULE).exclude(content=None)
+    if not set(now.values_list("content__series__catalog_id", flat=True)) <= set(catalogs.values()):
+        return None
     result = PlacementResult(examined=len(files))
     contents = _ensure_contents(targets.values(), catalogs, result)
     wanted: dict[int, tuple[int | None, int | None]] = {
