@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def claim_pk(queue: str = "fast") -> int | None:
     job = runner.claim(queue)
-    return job and job.pk
+    return job.pk if job else None
 
 
 @pytest.mark.django_db

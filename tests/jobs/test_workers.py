@@ -97,6 +97,17 @@ def test_stopping_gives_the_job_back_at_once_and_leaves_nobody(product: Product)
     eventually(lambda: not product.marked(), within_s=2)
 
 
+def test_a_cluster_that_stands_still_while_jobs_wait_is_replaced(product: Product) -> None:
+    worker = product.start("worker", "--queue", "fast", "--processes", "1")
+    waits(services.enqueue(kind="tests.trace"), JobState.SUCCEEDED)
+    stuck = psutil.Process(worker.pid).children(recursive=True)
+    for process in stuck:
+        process.suspend()
+    waits(services.enqueue(kind="tests.trace"), JobState.SUCCEEDED, within_s=60)
+    assert "stands still while jobs wait" in product.log.read_text()
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in stuck)
+
+
 def test_a_suspended_worker_cannot_publish_once_its_lease_ended(product: Product, tmp_path: Path) -> None:
     product.start("clock")
     suspended = product.start("worker", "--queue", "fast", "--processes", "1")

@@ -19,7 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""
-        processes = options["processes"] or settings.MAM_QUEUES[options["queue"]]
+        asked = options["processes"]
+        processes = max(1, settings.MAM_QUEUES[options["queue"]]) if asked is None else asked
         if processes < 1:
             raise CommandError("--processes has to be 1 or more")
         Worker(options["queue"], processes).run()
