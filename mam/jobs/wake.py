@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
@@ -55,18 +56,17 @@ class _Sender:
                 self._thread.start()
 
     def _run(self) -> None:
-        asyncio.run(self._send_for_ever())
-
-    async def _send_for_ever(self) -> None:
+        """Waits outside of the event loop: a wait in an executor of it would keep the process from ever ending."""
         channels, lost = layer(), connection_errors()
-        while True:
-            await asyncio.to_thread(self._pending.wait)
-            self._pending.clear()
-            try:
-                await channels.group_send(GROUP, {"type": MESSAGE_TYPE})
-            except lost as error:
-                _logger.warning("live readers were not told: %s", error)
-            await asyncio.sleep(_PAUSE_S)
+        with asyncio.Runner() as runner:
+            while True:
+                self._pending.wait()
+                self._pending.clear()
+                try:
+                    runner.run(channels.group_send(GROUP, {"type": MESSAGE_TYPE}))
+                except lost as error:
+                    _logger.warning("live readers were not told: %s", error)
+                time.sleep(_PAUSE_S)
 
 
 _sender = _Sender()
