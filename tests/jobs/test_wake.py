@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.redis
 
 NOTIFY_TWICE = """
+import time
 import django
 django.setup()
 from mam.jobs import wake
 for _ in range(2):
     wake.notify()
     input()
+time.sleep(8 * wake._PAUSE_S)  # its thread waits for the next notice by now
 """
 
 
