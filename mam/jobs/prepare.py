@@ -28,10 +28,11 @@ def collect_static(say: Callable[[str], None]) -> None:
     """Collect the static files when one of them changed since the last time."""
     stamp = settings.DATA_DIR / "static.stamp"
     state = _state_of_static_files()
-    if stamp.exists() and stamp.read_text() == state:
+    if settings.STATIC_ROOT.exists() and stamp.exists() and stamp.read_text() == state:
         return
     say(_("Collecting static files"))
-    call_command("collectstatic", interactive=False, verbosity=0)
+    # Anew: otherwise a file is left as it is when its copy is younger, as after a return to an older version.
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
     stamp.write_text(state)
 
 
