@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -310,13 +309,11 @@ def test_ten_thousand_renames_keep_every_id(archive: Archive) -> None:
     for number in range(10_000):
         (folder / f"old {number}.mp4").rename(folder / f"new {number}.mp4")
 
-    started = time.monotonic()
     scan = archive.scan()
 
     assert (scan.moved, scan.added, scan.absent) == (10_000, 0, 0)
     assert {file.file_id: pk for pk, file in MediaFile.objects.in_bulk().items()} == ids
     assert not MediaFile.objects.filter(name__startswith="old").exists()
-    assert time.monotonic() - started < 60
     archive.assert_totals_hold()
 
 
