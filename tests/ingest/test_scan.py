@@ -298,6 +298,7 @@ def test_links_and_loops_are_not_followed(archive: Archive) -> None:
     assert set(archive.files()) == {"a/clip.mp4"}
 
 
+@pytest.mark.timeout(600)
 def test_ten_thousand_renames_keep_every_id(archive: Archive) -> None:
     folder = archive.root / "WSOP"
     folder.mkdir()
