@@ -49,7 +49,9 @@ def test_secrets_others_can_read_are_an_error(tmp_path: Path, settings: Any) -> 
     assert check_secrets_file(None) == []
 
 
-@pytest.mark.parametrize("key", ["", "short", "x" * 44, Fernet.generate_key().decode()[:-2]])
+@pytest.mark.parametrize(
+    "key", ["", "short", "x" * 44, Fernet.generate_key().decode()[:-2]], ids=["empty", "short", "no base64", "cut off"]
+)
 def test_a_credentials_key_that_is_none_is_an_error(settings: Any, key: str) -> None:
     settings.CREDENTIALS_KEYS = [Fernet.generate_key().decode(), key]
     messages = check_credentials_keys(None)
