@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from django.db import transaction
 
 from mam.accounts.models import AuditEntry
 from mam.jobs import log, services
@@ -101,9 +102,11 @@ def test_a_cluster_that_stands_still_while_jobs_wait_is_replaced(product: Produc
     worker = product.start("worker", "--queue", "fast", "--processes", "1")
     waits(services.enqueue(kind="tests.trace"), JobState.SUCCEEDED)
     stuck = psutil.Process(worker.pid).children(recursive=True)
-    for process in stuck:
-        process.suspend()
-    waits(services.enqueue(kind="tests.trace"), JobState.SUCCEEDED, within_s=60)
+    with transaction.atomic():  # nobody else is inside of a write, which SQLite would have everybody wait for
+        for process in stuck:
+            process.suspend()
+        job = services.enqueue(kind="tests.trace")
+    waits(job, JobState.SUCCEEDED, within_s=60)
     assert "stands still while jobs wait" in product.log.read_text()
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in stuck)
 
@@ -114,8 +117,9 @@ def test_a_suspended_worker_cannot_publish_once_its_lease_ended(product: Product
     job = services.enqueue(kind="tests.gate", params={"directory": str(tmp_path)})
     eventually((tmp_path / "started-1").exists)
     stopped = [psutil.Process(suspended.pid), *psutil.Process(suspended.pid).children(recursive=True)]
-    for process in stopped:
-        process.suspend()
+    with transaction.atomic():  # not in the middle of its heartbeat's write
+        for process in stopped:
+            process.suspend()
     product.start("worker", "--queue", "fast", "--processes", "1")
     eventually((tmp_path / "started-2").exists, what="the reaper gives the job to the second worker")
     (tmp_path / "gate").touch()
