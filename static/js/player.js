@@ -2,7 +2,7 @@
 // that say why. Loaded by data-module of streaming/_player.html, on the watch page and wherever that fragment lands.
 
 import { csrfToken, each, store, text } from "./dom.js";
-import { frameAt, frameOf, label, middleOf } from "./timecode.js";
+import { frameAt, frameNumber, label, middleOf } from "./timecode.js";
 
 const POSITIONS = "player-positions";
 const POSITIONS_KEPT = 200;
@@ -24,7 +24,7 @@ class Player {
     this.hasRate = Boolean(rateNum);
     this.rate = this.hasRate ? { num: Number(rateNum), den: Number(rateDen) } : DEFAULT_RATE;
     this.isDropFrame = dropFrame !== undefined;
-    this.firstFrame = frameOf(startTimecode, this.rate, this.isDropFrame);
+    this.firstFrame = frameNumber(startTimecode, this.rate, this.isDropFrame) ?? 0;
     this.shownAt = 0; // media time of the picture on the screen
     this.savedAt = -Infinity;
     this.isViewed = false;

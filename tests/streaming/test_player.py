@@ -185,13 +185,13 @@ def test_axe_finds_nothing(visitor: Page, asgi_server: AsgiServer, shelf: Shelf,
 @pytest.mark.parametrize(
     ("frame", "rate", "is_drop", "label"),
     [
-        (107_957, (30_000, 1001), True, "01:00:02;05"),
+        (107_957, (30_000, 1001), True, "01;00;02;05"),
         (107_957, (30_000, 1001), False, "00:59:58:17"),
-        (0, (30_000, 1001), True, "00:00:00;00"),
-        (1799, (30_000, 1001), True, "00:00:59;29"),
-        (1800, (30_000, 1001), True, "00:01:00;02"),
-        (17_982, (30_000, 1001), True, "00:10:00;00"),
-        (3600, (60_000, 1001), True, "00:01:00;04"),
+        (0, (30_000, 1001), True, "00;00;00;00"),
+        (1799, (30_000, 1001), True, "00;00;59;29"),
+        (1800, (30_000, 1001), True, "00;01;00;02"),
+        (17_982, (30_000, 1001), True, "00;10;00;00"),
+        (3600, (60_000, 1001), True, "00;01;00;04"),
         (24, (24_000, 1001), False, "00:00:01:00"),
     ],
 )
@@ -203,7 +203,7 @@ def test_timecode_labels(visitor: Page, asgi_server: AsgiServer, frame: int, rat
         """async ([frame, num, den, isDrop]) => {
           const timecode = await import("/static/js/timecode.js");
           const shown = timecode.label(frame, { num, den }, isDrop);
-          return [shown, timecode.frameOf(shown, { num, den }, isDrop)];
+          return [shown, timecode.frameNumber(shown, { num, den }, isDrop)];
         }""",
         [frame, *rate, is_drop],
     )
