@@ -208,6 +208,7 @@ MAM_ROLES: dict[str, list[str]] = {
         "jobs.view_job",
         "jobs.control_job",
         "accounts.own_api_key",
+        "streaming.make_rendition",
     ],
     "administrator": ["catalog.manage_source", "catalog.manage_rule", "ingest.decide_hold", "accounts.manage_user", "accounts.view_audit"],
 }

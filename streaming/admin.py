@@ -16,7 +16,7 @@ class RenditionAdmin(NamedPermissionsMixin, ModelAdmin):  # type: ignore[misc]
     """Read only: renditions are written by services."""
 
     named_permissions: ClassVar = {"view": "catalog.curate"}
-    list_display: ClassVar = ["file", "kind", "state", "attempts", "error_code", "size_bytes", "made_at"]
+    list_display: ClassVar = ["file", "kind", "state", "attempts", "error_code", "size_bytes", "made_at", "last_access_at"]
     list_filter: ClassVar = ["state", "kind", "file__source"]
     list_select_related: ClassVar = ["file"]
     raw_id_fields: ClassVar = ["file"]

@@ -11,8 +11,9 @@ from catalog.errors import ObjectNotFoundError
 from catalog.models import Source
 from catalog.selectors import list_files, list_parts
 from mam.accounts.access import require
+from streaming.choices import RenditionKind, RenditionState
 from streaming.decision import Decision, FileFacts, StreamFacts, decide
-from streaming.models import Rendition
+from streaming.models import Rendition, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mam.accounts.models import User
 
 PLAY_FILE = "streaming.play_file"
-POSTERS = Rendition.objects.filter(kind=Rendition.Kind.POSTER)
+POSTERS = Rendition.objects.filter(kind=RenditionKind.POSTER)
 
 
 def get_playable_file(*, user: User, file_id: int) -> MediaFile:
@@ -63,9 +64,10 @@ def find_neighbours(file: MediaFile, parts: list[MediaFile]) -> tuple[MediaFile 
 
 
 # --- posters ----------------------------------------------------------------------------------------------------------
-def find_poster(*, file_id: int) -> Rendition | None:
-    """The file's poster that can be shown, also that of an older version while the new one is made; with its file."""
-    return POSTERS.select_related("file").filter(file=file_id).exclude(object_name="").first()
+def find_poster(*, file_id: int) -> StoredObject | None:
+    """The file's poster that can be shown, also that of an older version while the new one is made; with rendition and file."""
+    shown = StoredObject.objects.select_related("rendition__file")
+    return shown.filter(rendition__file=file_id, rendition__kind=RenditionKind.POSTER).first()
 
 
 def poster_urls(file_ids: Collection[int]) -> dict[int, str]:
@@ -73,24 +75,24 @@ def poster_urls(file_ids: Collection[int]) -> dict[int, str]:
 
     With the picture's version, so that browsers keep it for good.
     """
-    rows = POSTERS.filter(file__in=file_ids).exclude(object_name="").only("file_id", "object_name", "checksum")
-    versions = {row.file_id: row.object_version for row in rows}
+    shown = StoredObject.objects.filter(rendition__file__in=file_ids, rendition__kind=RenditionKind.POSTER)
+    versions = {row.rendition.file_id: row.version for row in shown.select_related("rendition").only("checksum", "rendition__file_id")}
     urls = {file_id: reverse("streaming:poster", args=[file_id]) for file_id in file_ids}
     return {file_id: f"{url}?v={versions[file_id]}" if file_id in versions else url for file_id, url in urls.items()}
 
 
 def list_wanted_posters(*, source: Source, limit: int) -> list[Rendition]:
     """Posters of `source` that are to be made and can be: what has not failed yet first, then what was found last."""
-    wanted = POSTERS.filter(state=Rendition.State.WANTED, file__source=source, file__presence=Presence.PRESENT)
+    wanted = POSTERS.filter(state=RenditionState.WANTED, file__source=source, file__presence=Presence.PRESENT)
     return list(wanted.select_related("file__folder").order_by("attempts", "-file_id")[:limit])
 
 
 def count_wanted_posters(*, source: Source) -> int:
     """How many `list_wanted_posters` would give without a limit."""
-    return POSTERS.filter(state=Rendition.State.WANTED, file__source=source, file__presence=Presence.PRESENT).count()
+    return POSTERS.filter(state=RenditionState.WANTED, file__source=source, file__presence=Presence.PRESENT).count()
 
 
 def list_sources_wanting_posters() -> list[Source]:
     """Enabled sources with posters to be made."""
-    wanted = POSTERS.filter(state=Rendition.State.WANTED, file__presence=Presence.PRESENT)
+    wanted = POSTERS.filter(state=RenditionState.WANTED, file__presence=Presence.PRESENT)
     return list(Source.objects.filter(is_enabled=True, pk__in=wanted.values("file__source")))

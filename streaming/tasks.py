@@ -10,7 +10,10 @@ from mam.jobs.models import JobPriority
 from mam.jobs.registry import job
 from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop
-from streaming import posters, selectors, services
+from streaming import selectors
+from streaming.making import posters
+from streaming.services import orphans
+from streaming.services import posters as services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,4 +59,4 @@ def tidy_posters(ctx: JobContext) -> dict[str, Any]:
     """Want what was forgotten, delete what nobody shows."""
     services.want_outdated_posters()
     ctx.check()
-    return {"deleted": services.purge_orphans(older_than=_ORPHAN_AGE)}
+    return {"deleted": orphans.purge_orphans(older_than=_ORPHAN_AGE)}

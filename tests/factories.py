@@ -31,7 +31,8 @@ from catalog.text import fold, name_key, path_key, split_extension
 from ingest.models import MissingHold, ProbeResult, Scan, ScanMode
 from mam.accounts.models import User
 from mam.jobs.models import Job, JobLog, JobState
-from streaming.models import Rendition
+from streaming.models import Rendition, StoredObject
+from streaming.stores.objects import folder_for
 
 PASSWORD = "correct horse battery"
 
@@ -233,11 +234,13 @@ def make_probe_result(file: MediaFile, **fields: Any) -> ProbeResult:
 
 
 def make_rendition(file: MediaFile, kind: str = Rendition.Kind.POSTER, **fields: Any) -> Rendition:
-    """A finished rendition row of `file` (no bytes are stored)."""
+    """A finished rendition of `file` with one object (no bytes are stored)."""
     defaults: dict[str, Any] = {
         "state": Rendition.State.READY,
         "source_fingerprint": file.fingerprint,
-        "object_name": f"{kind}/{file.pk}.jpg",
-        "content_type": "image/jpeg",
+        "made_from": file.fingerprint,
     }
-    return Rendition.objects.create(file=file, kind=kind, **(defaults | fields))
+    rendition = Rendition.objects.create(file=file, kind=kind, **(defaults | fields))
+    name = f"{folder_for(file_id=file.pk, kind=kind)}/{kind}"
+    StoredObject.objects.create(rendition=rendition, name=name, content_type="image/jpeg", size_bytes=1, checksum="0" * 64)
+    return rendition

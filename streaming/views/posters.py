@@ -16,15 +16,16 @@ from catalog.selectors import list_files
 from mam.lib import http_range
 from mam.lib.errors import MamError
 from streaming.access import get_user
-from streaming.models import Rendition
+from streaming.choices import RenditionState
 from streaming.selectors import find_poster
-from streaming.services import rendition_storage
+from streaming.stores import objects as store
 from streaming.views.media import refusal
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from catalog.models import MediaFile
+    from streaming.models import StoredObject
 
 FOR_GOOD = "private, max-age=31536000, immutable"  # the address names the version
 FOR_A_MOMENT = "private, max-age=30"  # it may be there, or be another one, any time
@@ -33,7 +34,7 @@ FOR_A_MOMENT = "private, max-age=30"  # it may be there, or be another one, any 
 @login_not_required  # programs come with a key instead of a session: `get_user` decides
 @require_safe
 def poster(request: HttpRequest, file_id: int) -> HttpResponse:
-    """GET /posters/<file_id>.jpg[?v=version]. `v`: `Rendition.object_version`, or the file's fingerprint."""
+    """GET /posters/<file_id>.jpg[?v=version]. `v`: `StoredObject.version`, or the file's fingerprint."""
     try:
         file = list_files(user=get_user(request)).filter(pk=file_id).first()
         if file is None:
@@ -44,7 +45,7 @@ def poster(request: HttpRequest, file_id: int) -> HttpResponse:
     data = _read(row) if row is not None else None
     if row is None or data is None:
         return _placeholder(file)
-    representation = http_range.Representation(len(data), f'"{row.object_version}"', int(row.made_at.timestamp()))
+    representation = http_range.Representation(len(data), f'"{row.version}"', int(row.rendition.made_at.timestamp()))
     answer = http_range.answer(request.method or "GET", request.headers, representation)
     response = HttpResponse(
         data[answer.offset : answer.offset + answer.length],
@@ -56,20 +57,19 @@ def poster(request: HttpRequest, file_id: int) -> HttpResponse:
     return response
 
 
-def _read(row: Rendition) -> bytes | None:
+def _read(row: StoredObject) -> bytes | None:
     """The object; None if it is not what the row says: deleted by hand, or cut off by a power failure."""
     try:
-        with rendition_storage().open(row.object_name) as stored:
-            data: bytes = stored.read()
+        data = store.read_range(row.name, 0, row.size_bytes + 1)
     except FileNotFoundError:
         return None
     return data if len(data) == row.size_bytes else None
 
 
-def _names_version(version: str, row: Rendition, file: MediaFile) -> bool:
-    if version == row.object_version:
+def _names_version(version: str, row: StoredObject, file: MediaFile) -> bool:
+    if version == row.version:
         return True
-    return row.state == Rendition.State.READY and version == file.fingerprint == row.source_fingerprint
+    return row.rendition.state == RenditionState.READY and version == file.fingerprint == row.rendition.made_from
 
 
 def _placeholder(file: MediaFile) -> HttpResponse:

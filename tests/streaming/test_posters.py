@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
-from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-from django.utils import timezone
 
 from catalog.choices import Presence, ProbeState
 from catalog.models import MediaFile
@@ -20,8 +18,14 @@ from mam.jobs.models import Job, JobState
 from mam.jobs.testing import run_pending
 from mam.lib.media import shared_workers
 from mam.lib.sources.errors import TransientError
-from streaming import posters, selectors, services, tasks
-from streaming.models import Rendition
+from streaming import selectors, tasks
+from streaming.choices import RenditionKind
+from streaming.making import posters
+from streaming.models import Rendition, StoredObject
+from streaming.services import orphans, renditions
+from streaming.services import posters as services
+from streaming.services.renditions import Made
+from streaming.stores import objects as store
 from tests.factories import make_file, make_source, make_user
 from tests.streaming.conftest import Shelf, make_key, noise
 
@@ -61,6 +65,10 @@ def poster_of(file: MediaFile) -> Rendition:
     return Rendition.objects.get(file=file, kind=Rendition.Kind.POSTER)
 
 
+def object_of(file: MediaFile) -> StoredObject:
+    return StoredObject.objects.get(rendition=poster_of(file))
+
+
 def stored(location: Path) -> list[Path]:
     return [path for path in location.rglob("*") if path.is_file()]
 
@@ -72,7 +80,7 @@ def test_each_video_gets_a_poster_of_its_picture(shelf: Shelf, clips: ClipLibrar
     row = poster_of(wide)
     assert (row.state, row.source_fingerprint, row.width_px, row.height_px) == ("ready", wide.fingerprint, 320, 180)
     assert (poster_of(turned).width_px, poster_of(turned).height_px) == (180, 320)
-    with av.open(io.BytesIO(storages["renditions"].open(row.object_name).read()), "r") as picture:
+    with av.open(io.BytesIO(storages["renditions"].open(object_of(wide).name).read()), "r") as picture:
         assert next(picture.decode(video=0)).width == 320
     assert len(stored(own_storage)) == 2
 
@@ -89,9 +97,9 @@ def test_only_videos_that_were_understood_get_one(shelf: Shelf, clips: ClipLibra
 def test_a_second_run_makes_nothing_again(shelf: Shelf, clips: ClipLibrary) -> None:
     file = add_clip(shelf, clips, "a.mp4")
     make_posters(file)
-    before = poster_of(file).object_name
+    before = object_of(file).name
     assert make_posters(file) == []
-    assert poster_of(file).object_name == before
+    assert object_of(file).name == before
 
 
 def test_many_calls_make_one_job_per_source(shelf: Shelf, clips: ClipLibrary) -> None:
@@ -113,7 +121,7 @@ def test_a_new_version_replaces_the_picture_and_its_object(
 ) -> None:
     file = add_clip(shelf, clips, "a.mp4")
     make_posters(file)
-    old = poster_of(file)
+    old = object_of(file)
     shutil.copy(clips["counter.mp4"], shelf.root / "a.mp4")
     status = (shelf.root / "a.mp4").stat()
     MediaFile.objects.filter(pk=file.pk).update(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, version=2)
@@ -121,9 +129,9 @@ def test_a_new_version_replaces_the_picture_and_its_object(
     assert selectors.find_poster(file_id=file.pk) == old  # shown until the new one is there
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         make_posters(file)
-    new = poster_of(file)
+    new = object_of(file)
     assert new.checksum != old.checksum
-    assert [path.name for path in stored(own_storage)] == [new.object_name.rpartition("/")[2]]
+    assert stored(own_storage) == [own_storage / new.name]
 
 
 def test_a_broken_file_is_tried_twice_and_then_left_alone(shelf: Shelf) -> None:
@@ -155,7 +163,7 @@ def test_a_source_that_is_offline_uses_up_no_attempts(shelf: Shelf, clips: ClipL
             raise TransientError(target=path, detail="ECONNREFUSED")
 
     with monkeypatch.context() as patch:
-        patch.setattr("streaming.posters.open_file_system", lambda source: Offline())
+        patch.setattr("streaming.making.posters.open_file_system", lambda source: Offline())
         job = make_posters(file)[-1]
     assert (job.state, job.error_code) == (JobState.FAILED, "source_transient")
     assert (poster_of(file).state, poster_of(file).attempts) == ("wanted", 0)
@@ -194,9 +202,9 @@ def test_a_killed_job_leaves_a_wanted_poster_and_an_orphan_that_is_tidied_up(
     tasks.enqueue_due_posters()
     run_pending("media")
     assert len(stored(own_storage)) == 2
-    assert services.purge_orphans(older_than=timedelta(hours=1)) == 0  # it might be about to be published
-    assert services.purge_orphans(older_than=timedelta(0)) == 1
-    assert stored(own_storage) == [own_storage / poster_of(file).object_name]
+    assert orphans.purge_orphans(older_than=timedelta(hours=1)) == 0  # it might be about to be published
+    assert orphans.purge_orphans(older_than=timedelta(0)) == 1
+    assert stored(own_storage) == [own_storage / object_of(file).name]
 
 
 def test_a_result_for_an_old_version_is_dropped(shelf: Shelf, clips: ClipLibrary, own_storage: Path) -> None:
@@ -205,10 +213,10 @@ def test_a_result_for_an_old_version_is_dropped(shelf: Shelf, clips: ClipLibrary
     (wanted,) = selectors.list_wanted_posters(source=shelf.source, limit=10)
     MediaFile.objects.filter(pk=file.pk).update(version=2)
     services.want_posters(file_ids=[file.pk])
-    name = storages["renditions"].save("posters/00/x.jpg", ContentFile(b"x"))
-    services.publish_poster(services.MadePoster(wanted, name, 1, "0" * 64, 320, 180))
+    made = Made(objects=[store.put("thumbnails/00/x/poster.jpg", b"x", content_type="image/jpeg")])
+    services.publish_poster(services.MadePoster(wanted, made))
     row = poster_of(file)
-    assert (row.state, row.object_name, row.source_fingerprint) == ("wanted", "", MediaFile.objects.get(pk=file.pk).fingerprint)
+    assert (row.state, row.stored_objects.count(), row.source_fingerprint) == ("wanted", 0, MediaFile.objects.get(pk=file.pk).fingerprint)
 
 
 def test_tidying_finds_what_an_interrupted_step_forgot(shelf: Shelf, clips: ClipLibrary) -> None:
@@ -221,7 +229,7 @@ def test_tidying_finds_what_an_interrupted_step_forgot(shelf: Shelf, clips: Clip
 
 
 def test_tidying_an_empty_store_is_no_error() -> None:
-    assert services.purge_orphans(older_than=timedelta(0)) == 0
+    assert orphans.purge_orphans(older_than=timedelta(0)) == 0
 
 
 def test_wanting_posters_costs_few_queries(shelf: Shelf, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
@@ -238,44 +246,37 @@ def person(client: Client) -> Client:
     return client
 
 
-def poster_with_bytes(data: bytes = b"\xff\xd8 picture \xff\xd9") -> Rendition:
+def poster_with_bytes(data: bytes = b"\xff\xd8 picture \xff\xd9") -> StoredObject:
+    """A published poster of a file; its rendition and file are loaded."""
     file = make_file("a.mp4")
-    name = storages["renditions"].save("posters/00/a.jpg", ContentFile(data))
-    return Rendition.objects.create(
-        file=file,
-        kind=Rendition.Kind.POSTER,
-        state=Rendition.State.READY,
-        source_fingerprint=file.fingerprint,
-        object_name=name,
-        content_type="image/jpeg",
-        size_bytes=len(data),
-        checksum="c0ffee" * 10,
-        made_at=timezone.now(),
-    )
+    rendition = renditions.want(file=file, kind=RenditionKind.POSTER)
+    name = f"{store.folder_for(file_id=file.pk, kind=RenditionKind.POSTER)}/poster.jpg"
+    assert renditions.write(rendition, Made(objects=[store.put(name, data, content_type="image/jpeg")]))
+    return StoredObject.objects.select_related("rendition__file").get()
 
 
 def test_the_poster_is_sent_with_its_version(person: Client) -> None:
     row = poster_with_bytes()
-    response = person.get(f"/posters/{row.file_id}.jpg")
+    response = person.get(f"/posters/{row.rendition.file_id}.jpg")
     assert (response.status_code, response.content, response["Content-Type"]) == (200, b"\xff\xd8 picture \xff\xd9", "image/jpeg")
     assert response["Cache-Control"] == "private, max-age=30"
-    assert person.get(f"/posters/{row.file_id}.jpg", headers={"If-None-Match": response["ETag"]}).status_code == 304
+    assert person.get(f"/posters/{row.rendition.file_id}.jpg", headers={"If-None-Match": response["ETag"]}).status_code == 304
 
 
 @pytest.mark.parametrize(("version", "is_kept"), [("own", True), ("file", True), ("other", False), ("", False)])
 def test_an_address_with_the_version_is_kept_for_good(person: Client, version: str, is_kept: bool) -> None:
     row = poster_with_bytes()
-    version = {"own": row.object_version, "file": row.file.fingerprint}.get(version, version)
-    response = person.get(f"/posters/{row.file_id}.jpg?v={version}")
+    version = {"own": row.version, "file": row.rendition.file.fingerprint}.get(version, version)
+    response = person.get(f"/posters/{row.rendition.file_id}.jpg?v={version}")
     assert ("immutable" in response["Cache-Control"]) is is_kept
 
 
 def test_the_picture_of_an_older_version_is_shown_but_not_kept(person: Client) -> None:
     row = poster_with_bytes()
-    MediaFile.objects.filter(pk=row.file_id).update(version=2)
-    services.want_posters(file_ids=[row.file_id])
-    row.file.refresh_from_db()
-    response = person.get(f"/posters/{row.file_id}.jpg?v={row.file.fingerprint}")
+    MediaFile.objects.filter(pk=row.rendition.file_id).update(version=2)
+    services.want_posters(file_ids=[row.rendition.file_id])
+    row.rendition.file.refresh_from_db()
+    response = person.get(f"/posters/{row.rendition.file_id}.jpg?v={row.rendition.file.fingerprint}")
     assert response.status_code == 200
     assert response["Cache-Control"] == "private, max-age=30"
 
@@ -283,9 +284,9 @@ def test_the_picture_of_an_older_version_is_shown_but_not_kept(person: Client) -
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_object_is_no_picture(person: Client, own_storage: Path, damage: str) -> None:
     row = poster_with_bytes()
-    path = own_storage / row.object_name
+    path = own_storage / row.name
     path.unlink() if damage == "gone" else path.write_bytes(b"\xff\xd8 pic")
-    assert person.get(f"/posters/{row.file_id}.jpg")["Content-Type"] == "image/svg+xml"
+    assert person.get(f"/posters/{row.rendition.file_id}.jpg")["Content-Type"] == "image/svg+xml"
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,7 @@ def test_without_a_poster_a_drawing_says_what_it_is(person: Client, name: str, f
 
 def test_only_who_sees_the_library_sees_posters(client: Client) -> None:
     row = poster_with_bytes()
-    url = f"/posters/{row.file_id}.jpg"
+    url = f"/posters/{row.rendition.file_id}.jpg"
     assert client.get(url).status_code == 401
     stranger, person = make_user(None), make_user("viewer")
     client.force_login(stranger)
@@ -330,5 +331,5 @@ def test_an_unknown_file_has_no_poster(person: Client) -> None:
 def test_addresses_of_many_posters_cost_one_query(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     row, bare = poster_with_bytes(), make_file("b.mp4", source=make_source())
     with django_assert_max_num_queries(1):
-        urls = selectors.poster_urls([row.file_id, bare.pk])
-    assert urls == {row.file_id: f"/posters/{row.file_id}.jpg?v={row.object_version}", bare.pk: f"/posters/{bare.pk}.jpg"}
+        urls = selectors.poster_urls([row.rendition.file_id, bare.pk])
+    assert urls == {row.rendition.file_id: f"/posters/{row.rendition.file_id}.jpg?v={row.version}", bare.pk: f"/posters/{bare.pk}.jpg"}

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from mam.jobs.models import Job, JobState
-from streaming import services, tasks
+from streaming import tasks
 from streaming.models import Rendition
+from streaming.services import orphans
 from tests.fixtures.processes import Product, eventually
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def test_killed_twice_each_video_has_one_poster(
     eventually(lambda: ready.count() == VIDEOS, within_s=120, what="all posters are there")
     eventually(lambda: not Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING], kind=tasks.POSTERS_KIND).exists(), within_s=30)
 
-    shown = {location / name for name in ready.values_list("object_name", flat=True)}
+    shown = {location / name for name in ready.values_list("stored_objects__name", flat=True)}
     assert len(shown) == VIDEOS
     assert all(path.stat().st_size > 0 for path in shown)
-    services.purge_orphans(older_than=timedelta(0))
+    orphans.purge_orphans(older_than=timedelta(0))
     assert {path for path in location.rglob("*") if path.is_file()} == shown

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
-
-from django.core.files.base import ContentFile
 
 from catalog.services.sources import open_file_system
 from mam.jobs.errors import JobInterruptedError
@@ -17,9 +13,13 @@ from mam.lib import messages
 from mam.lib.errors import gettext_noop
 from mam.lib.media import shared_workers
 from mam.lib.sources.errors import AuthFailedError, ShareMissingError, SourceError
-from streaming import selectors, services
+from streaming import selectors
+from streaming.choices import RenditionKind
 from streaming.errors import MediaChangedError
-from streaming.services import FailedPoster, MadePoster
+from streaming.services import posters as services
+from streaming.services.posters import FailedPoster, MadePoster
+from streaming.services.renditions import Made
+from streaming.stores import objects as store
 
 if TYPE_CHECKING:
     from catalog.models import Source
@@ -118,15 +118,9 @@ class _Studio:
             return _blame(rendition, error)
         if not frame.ok:
             return FailedPoster(rendition, "poster_no_frame", {"reason": str(frame.reason)})
-        name = f"{services.POSTER_FOLDER}/{file.pk % 256:02x}/{file.pk}-{uuid.uuid4().hex}.jpg"
-        return MadePoster(
-            rendition=rendition,
-            object_name=services.rendition_storage().save(name, ContentFile(frame.jpeg)),
-            size_bytes=len(frame.jpeg),
-            checksum=hashlib.sha256(frame.jpeg).hexdigest(),
-            width_px=frame.width_px,
-            height_px=frame.height_px,
-        )
+        name = f"{store.folder_for(file_id=file.pk, kind=RenditionKind.POSTER)}/poster.jpg"
+        stored = store.put(name, frame.jpeg, content_type="image/jpeg")
+        return MadePoster(rendition, Made(objects=[stored], width_px=frame.width_px, height_px=frame.height_px))
 
 
 def _blame(rendition: Rendition, error: SourceError) -> FailedPoster:

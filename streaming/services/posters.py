@@ -1,4 +1,4 @@
-"""The only writer of renditions. A poster is wanted, then made (`streaming.posters`), then published here with its row."""
+"""Posters: which are wanted, in batches of one source. Their rows are written by `streaming.services.renditions`."""
 
 from __future__ import annotations
 
@@ -6,38 +6,32 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import MediaFile, Source
 from streaming.models import Rendition
 from streaming.selectors import POSTERS
+from streaming.services import renditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import timedelta
 
     from django.db.models import QuerySet
 
-MAX_ATTEMPTS = 2  # per version of the file
-POSTER_FOLDER = "posters"
+    from streaming.services.renditions import Made
+
 _CHUNK = 500
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class MadePoster:
-    """A poster whose bytes lie in the storage under a name that nobody else knows yet."""
+    """A poster whose bytes are stored but not published."""
 
     rendition: Rendition  # as it was when the work began
-    object_name: str
-    size_bytes: int
-    checksum: str  # SHA-256, hex
-    width_px: int
-    height_px: int
+    made: Made
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +41,6 @@ class FailedPoster:
     rendition: Rendition
     error_code: str
     error_params: dict[str, str | int | float]
-
-
-def rendition_storage() -> Storage:
-    """Where renditions lie."""
-    return storages["renditions"]
 
 
 def want_posters(*, file_ids: Iterable[int]) -> set[int]:
@@ -89,59 +78,18 @@ def want_outdated_posters() -> None:
 def publish_poster(poster: MadePoster | FailedPoster) -> None:
     """Write a result into its row, inside of the caller's fenced transaction.
 
-    A result for a version that is not wanted any more is dropped. Objects that nobody shows any more are deleted after commit.
+    A result for a version that is not wanted any more is dropped.
     """
-    row = POSTERS.filter(pk=poster.rendition.pk, state=Rendition.State.WANTED, source_fingerprint=poster.rendition.source_fingerprint)
     if isinstance(poster, FailedPoster):
-        attempts = poster.rendition.attempts + 1
-        state = Rendition.State.FAILED if attempts >= MAX_ATTEMPTS else Rendition.State.WANTED
-        row.update(state=state, attempts=attempts, error_code=poster.error_code, error_params=poster.error_params)
-        return
-    is_written = row.update(
-        state=Rendition.State.READY,
-        object_name=poster.object_name,
-        content_type="image/jpeg",
-        size_bytes=poster.size_bytes,
-        checksum=poster.checksum,
-        width_px=poster.width_px,
-        height_px=poster.height_px,
-        error_code="",
-        error_params={},
-        made_at=timezone.now(),
-    )
-    useless = poster.rendition.object_name if is_written else poster.object_name
-    if useless:
-        transaction.on_commit(lambda: rendition_storage().delete(useless), robust=True)  # else the tidying finds it
+        renditions.write_failure(poster.rendition, poster.error_code, poster.error_params)
+    elif not renditions.write(poster.rendition, poster.made):
+        transaction.on_commit(poster.made.discard, robust=True)
 
 
 def discard_poster(poster: MadePoster | FailedPoster) -> None:
     """Delete the object of a result that will not be published."""
     if isinstance(poster, MadePoster):
-        rendition_storage().delete(poster.object_name)
-
-
-def purge_orphans(*, older_than: timedelta) -> int:
-    """Delete poster objects that no row names, left by killed workers and deleted files; return how many.
-
-    Young ones are left: somebody may be about to publish them.
-    """
-    storage, deleted = rendition_storage(), 0
-    for folder in _folders(storage):
-        names = [f"{POSTER_FOLDER}/{folder}/{name}" for name in storage.listdir(f"{POSTER_FOLDER}/{folder}")[1]]
-        for chunk in _chunks(names):
-            shown = set(Rendition.objects.filter(object_name__in=chunk).values_list("object_name", flat=True))
-            for name in set(chunk) - shown:
-                if storage.get_modified_time(name) < timezone.now() - older_than:
-                    storage.delete(name)
-                    deleted += 1
-    return deleted
-
-
-def _folders(storage: Storage) -> list[str]:
-    try:
-        return storage.listdir(POSTER_FOLDER)[0]
-    except FileNotFoundError:  # nothing was ever stored
-        return []
+        poster.made.discard()
 
 
 def _videos() -> QuerySet[MediaFile]:
