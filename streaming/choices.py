@@ -28,7 +28,7 @@ class RenditionState(models.TextChoices):
 class ObjectState(models.TextChoices):
     """What the last look at a stored object found."""
 
-    SOUND = "sound", _("Sound")
+    SOUND = "sound", _("Intact")
     MISSING = "missing", _("Missing")
     CHANGED = "changed", _("Changed")
 
