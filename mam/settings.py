@@ -186,6 +186,23 @@ MAM_CLOCK: dict[str, float] = {
     "streaming.tasks.enqueue_tidy": 86_400,
 }
 
+# --- renditions: how they are encoded (streaming.encoding) ----------------------------------------------------------
+MAM_PRESETS: dict[str, dict[str, Any]] = {
+    "hls": {
+        "speed": "superfast",  # of x264
+        # Largest first. `max_bps` is for up to 30 frames a second; half as much again above.
+        "rungs": [
+            {"short_px": 1080, "crf": 22, "max_bps": 6_000_000},
+            {"short_px": 720, "crf": 23, "max_bps": 3_500_000},
+            {"short_px": 480, "crf": 23, "max_bps": 1_600_000},
+            {"short_px": 360, "crf": 24, "max_bps": 900_000},
+        ],
+    },
+    "proxy": {"short_px": 720, "speed": "veryfast", "crf": 23, "max_bps": 3_500_000, "has_timecode": False},  # timecode burnt in
+    "storyboard": {"pictures": 100, "columns": 10, "rows": 10, "width_px": 160, "quality": 70},
+    "waveform": {"rate_hz": 8_000, "peaks_per_s": 10, "max_peaks": 36_000},
+}
+
 # --- scanning -------------------------------------------------------------------------------------------------------
 MAM_SETTLE_S = env.int("MAM_SETTLE_S", default=15)  # a file whose size and time stood still for so long is complete
 MAM_FULL_SCAN_HOUR = env.int("MAM_FULL_SCAN_HOUR", default=2)  # local hour of the nightly full scan
