@@ -22,13 +22,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from mam.lib.errors import MamError, gettext_noop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 # `$0` is our pid. When we died before PR_SET_PDEATHSIG was set, the shell has another parent by now: nobody waits for it.
 _GUARD = '[ "$PPID" = "$0" ] || exit 143; exec "$@"'
@@ -75,6 +75,7 @@ class Completed:
     stderr: bytes
     is_truncated: bool  # more was written than is kept
     seconds: float
+    cpu_ms: int = 0  # user and system time of the program itself
 
     def raise_for_status(self) -> Completed:
         """Return self; ProcessFailedError (with the end of the error output) unless it ended with 0."""
@@ -181,6 +182,7 @@ def run(
                 if time.monotonic() - started > timeout_s:
                     raise ProcessTimeoutError(program=args[0], seconds=f"{timeout_s:g}")
         child.kill_group()  # what it left running in its group, before its number is free again
+        cpu_ms = _cpu_ms(child.pid)
         returncode = child.wait()
     for sink in (stdout, stderr):
         sink.finish()
@@ -191,7 +193,14 @@ def run(
         stderr=bytes(stderr.kept),
         is_truncated=stdout.is_truncated or stderr.is_truncated,
         seconds=time.monotonic() - started,
+        cpu_ms=cpu_ms,
     )
+
+
+def _cpu_ms(pid: int) -> int:
+    """Processor time of a child that has ended and was not waited for yet (proc(5), /proc/pid/stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 // os.sysconf("SC_CLK_TCK")
 
 
 def _wrapped(args: Sequence[str], memory_limit_bytes: int | None) -> list[str]:
