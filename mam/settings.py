@@ -340,11 +340,22 @@ TIME_ZONE = env.str("MAM_TIME_ZONE", default="Asia/Seoul")
 # --- files ----------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [
-    BASE_DIR / "static",
-    # Browser libraries by lock file (package.json); only the built files are served.
-    ("vendor/htmx", BASE_DIR / "node_modules" / "htmx.org" / "dist"),
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "mam.lib.browser_libraries.BrowserLibraryFinder",
 ]
+# Browser libraries by lock file (package.json): name under /static/vendor/ -> folder, and the files in it that pages load.
+_packages = BASE_DIR / "node_modules"
+MAM_BROWSER_LIBRARIES: dict[str, tuple[Path, list[str]]] = {
+    "htmx": (_packages / "htmx.org" / "dist", ["htmx.min.js"]),
+    "hls": (_packages / "hls.js" / "dist", ["hls.min.mjs"]),
+    "media-chrome": (
+        _packages / "media-chrome" / "dist",
+        ["constants.js", "media-*.js", "media-store/*.js", "utils/*.js", "labels/*.js", "lang/en.js"],
+    ),
+}
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
     "renditions": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "renditions"}},
@@ -378,7 +389,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF, NONCE],
-        "style-src": [SELF],
+        "style-src": [SELF, NONCE],  # media-chrome's elements bring <style> in their shadow trees; static/js/player/chrome_styles.js
         "img-src": [SELF, "data:", "blob:"],
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.template.loader import get_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,8 +77,9 @@ def test_every_icon_that_is_named_is_in_the_sprite() -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
 def test_modules_import_what_exists_and_evaluate_no_text(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"""from ["'](\.[^"']+)["']""", text):
-        assert (path.parent / target).exists()
+    folder = path.parent.relative_to(ROOT / "static")
+    for target in re.findall(r"""(?:\bfrom|\bimport)\s*\(?\s*["'](\.[^"']+)["']""", text):
+        assert finders.find(os.path.normpath(folder / target)), target  # under /static/ as in the tree, libraries included
     assert not re.search(r"\beval\(|new Function\(|\.innerHTML\s*=|insertAdjacentHTML", text)
 
 
