@@ -71,16 +71,22 @@ class ScanPlan(models.Model):
 
 
 class FolderHint(models.Model):
-    """A reason to look at one folder soon: a webhook, a change notification, a growing or just vanished file. Never the truth."""
+    """A reason to look at one folder soon: a webhook, a change notification, a growing or just vanished file. Never the truth.
+
+    One row a folder, however often it is named. Naming it again renews `due_at`; a scan forgets only rows that were not renewed
+    since it read them, so what is said while it looks leads to one more look.
+    """
 
     source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="hints")
     path = models.TextField(blank=True)  # relative to the root; the nearest known folder above it is listed
+    path_digest = models.CharField(max_length=64)  # SHA-256 of `path`, hexadecimal: paths are too long to index
     due_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         verbose_name = _("folder hint")
         verbose_name_plural = _("folder hints")
         indexes: ClassVar = [models.Index(fields=["source", "due_at"])]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["source", "path_digest"], name="hint_one_per_folder")]
 
     def __str__(self) -> str:
         return f"{self.source_id}:{self.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from mam.jobs.services import enqueue
 from mam.lib.sources.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from mam.accounts.models import User
@@ -37,7 +38,7 @@ SCAN_KIND = "ingest.scan"
 PROBE_KIND = "ingest.probe"
 _RANK = {"": 0, ScanMode.FOLDERS: 1, ScanMode.GATED: 2, ScanMode.FULL: 3}
 _RESUME_WITHIN = timedelta(hours=12)  # what an older scan has seen is too old to count as seen
-_SECOND_LOOK_S = 2  # after an absence; two listings must agree before a file is missing
+_SECOND_LOOK_S = 2.0  # after an absence; two listings must agree before a file is missing
 
 
 def request_scan(*, source: Source, mode: str = ScanMode.GATED, user: User | None, priority: int = JobPriority.NORMAL) -> Job:
@@ -69,9 +70,8 @@ def request_scan(*, source: Source, mode: str = ScanMode.GATED, user: User | Non
 
 
 def hint_folders(*, source: Source, paths: Iterable[str], delay_s: float = 0) -> None:
-    """Have folders looked at soon. A hint never changes a row by itself."""
-    due_at = timezone.now() + timedelta(seconds=delay_s)
-    FolderHint.objects.bulk_create([FolderHint(source=source, path=path, due_at=due_at) for path in set(paths)])
+    """Have folders looked at soon: the last word on a folder says when. A hint never changes a file's row by itself."""
+    _write_hints(source, dict.fromkeys(paths, delay_s))
 
 
 def request_probe_of_pending(*, source: Source, priority: int = JobPriority.NORMAL) -> Job | None:
@@ -117,7 +117,7 @@ def run_scan(*, source: Source, ctx: JobContext) -> dict[str, Any]:
         ScanPlan.objects.filter(source=source).update(last_attempt_at=timezone.now())
     if scan.mode == ScanMode.FOLDERS or (scan.mode == ScanMode.FULL and not is_resumed):
         # A scan for changes may have skipped the folder, a resumed one may have listed it before the hint: a look at it follows.
-        FolderHint.objects.filter(pk__in=[hint.pk for hint in hints]).delete()
+        _forget_hints(hints)
     return _finish(scan, scanner, ctx)
 
 
@@ -150,6 +150,30 @@ def _open_scan(source: Source, mode: str, ctx: JobContext) -> tuple[Scan, bool]:
 
 def _due_hints(source: Source) -> list[FolderHint]:
     return list(FolderHint.objects.filter(source=source, due_at__lte=timezone.now())[:5_000])
+
+
+def _forget_hints(hints: list[FolderHint]) -> None:
+    """Delete the rows that nobody renewed since they were read."""
+    read = {hint.pk: hint.due_at for hint in hints}
+    with transaction.atomic():
+        # A row that is locked is being renewed at this moment.
+        present = FolderHint.objects.select_for_update(skip_locked=True).in_bulk(read)
+        FolderHint.objects.filter(pk__in=[pk for pk, hint in present.items() if hint.due_at == read[pk]]).delete()
+
+
+def _write_hints(source: Source, delays: Mapping[str, float]) -> None:
+    """One row a folder: path -> seconds until it is due. Always in the order of the digests, so that two writers do not deadlock."""
+    now = timezone.now()
+    hints = [
+        FolderHint(source=source, path=path, path_digest=hashlib.sha256(path.encode()).hexdigest(), due_at=now + timedelta(seconds=delay_s))
+        for path, delay_s in delays.items()
+    ]
+    FolderHint.objects.bulk_create(
+        sorted(hints, key=lambda hint: hint.path_digest),
+        update_conflicts=True,
+        unique_fields=["source", "path_digest"],
+        update_fields=["due_at"],
+    )
 
 
 def _hinted_targets(source: Source, scanner: Scanner, hints: list[FolderHint]) -> list[Target]:
@@ -241,13 +265,11 @@ def _stamp_source(source: Source, scan: Scan) -> None:
 
 
 def _plan_second_looks(source: Source, scanner: Scanner) -> None:
-    paths = dict(Folder.objects.filter(pk__in=scanner.growing_folder_ids | scanner.absent_folder_ids).values_list("pk", "path"))
-    hint_folders(
-        source=source,
-        paths=[paths[pk] for pk in scanner.growing_folder_ids if pk in paths],
-        delay_s=settings.MAM_SETTLE_S,
+    delays = dict.fromkeys(scanner.growing_folder_ids, float(settings.MAM_SETTLE_S)) | dict.fromkeys(
+        scanner.absent_folder_ids, _SECOND_LOOK_S
     )
-    hint_folders(source=source, paths=[paths[pk] for pk in scanner.absent_folder_ids if pk in paths], delay_s=_SECOND_LOOK_S)
+    paths = Folder.objects.filter(pk__in=delays).values_list("path", "pk")
+    _write_hints(source, {path: delays[pk] for path, pk in paths})
 
 
 def enqueue_due(now: datetime) -> list[Job]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import random
-import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
@@ -21,37 +18,11 @@ from catalog.services.registration import Listing, ensure_root, register_listing
 from catalog.services.technical import FileVersion, Finding
 from mam.lib.sources import Entry
 from tests.factories import make_collection, make_file, make_folder, make_source, make_tag
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 4
-
-
-def at_once(*works: Callable[[], object]) -> None:
-    """Run all in threads that start together; the first error of any of them is raised here."""
-    start = threading.Barrier(len(works))
-    errors: list[BaseException] = []
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait(timeout=30)
-            work()
-        except BaseException as error:  # noqa: BLE001  (raised again below, in the test's own thread)
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[work]) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert not any(thread.is_alive() for thread in threads)
-    if errors:
-        raise errors[0]
 
 
 def test_the_same_new_catalogs_are_made_once() -> None:
