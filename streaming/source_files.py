@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from catalog.services.sources import open_file_system
-from mam.lib.sources.errors import ChangedError, NotFoundError, SourceError
-from streaming.errors import MediaChangedError, MediaGoneError, MediaSourceOfflineError, MediaUnreadableError
+from mam.lib.sources.errors import SourceError
+from streaming.errors import MediaChangedError, MediaSourceOfflineError
+from streaming.inputs import for_viewers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from catalog.models import Source
-    from mam.lib.errors import MamError
     from mam.lib.sources import RangedReader
 
 BLOCK_BYTES = 1024 * 1024  # FACTS, Queue 3
@@ -118,7 +118,7 @@ async def open_file(source: Source, path: str) -> OpenFile:
             file = (await _outcome(opening)).pop()
         has_arrived = True
     except SourceError as error:
-        raise _for_viewers(error) from error
+        raise for_viewers(error) from error
     except TimeoutError as error:
         raise MediaSourceOfflineError from error
     finally:
@@ -166,14 +166,6 @@ async def _outcome(future: Future[T]) -> T:
     return future.result()
 
 
-def _for_viewers(error: SourceError) -> MamError:
-    if isinstance(error, NotFoundError):
-        return MediaGoneError()
-    if isinstance(error, ChangedError):
-        return MediaChangedError()
-    return MediaUnreadableError(reason=error.code) if error.is_permanent else MediaSourceOfflineError()
-
-
 class ByteStream:
     """The body of a response: `length` bytes from `offset`, as an asynchronous iterator that reads one block ahead.
 
@@ -207,7 +199,7 @@ class ByteStream:
         try:
             block = await _outcome(self._ahead)
         except SourceError as error:
-            raise _for_viewers(error) from error
+            raise for_viewers(error) from error
         if len(block) != self._expected:
             raise MediaChangedError
         self._ahead = None
