@@ -122,7 +122,6 @@ def file_detail(request: MemberRequest, file_id: int) -> HttpResponse:
     file = selectors.get_file(user=request.user, file_id=file_id)
     context = {
         "file": file,
-        "ancestors": [*selectors.folder_ancestors(file.folder), file.folder],
         "panels": [reverse(name, args=[file.pk]) for name in settings.MAM_FILE_PANELS],
         "duplicates": selectors.list_duplicates(user=request.user, file=file),
         "streams": list(file.streams.all()),

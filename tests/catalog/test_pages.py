@@ -1,0 +1,79 @@
+"""Pages of the library: each stands in one place, and the rail and the path above the title agree where."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from tests.factories import make_collection, make_content, make_file, make_folder, make_source, make_tag, make_user
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(make_user("viewer"))
+    return client
+
+
+def show(person: Client, url: str) -> str:
+    response = person.get(url, headers=ENGLISH)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def place_in_rail(page: str) -> list[str]:
+    """The words of the rail that are marked as the present place."""
+    return re.findall(r'<a class="rail-link"[^>]* title="([^"]+)" aria-current="page"', page)
+
+
+def path_of(page: str) -> list[str]:
+    """The words of the path above the title."""
+    crumbs = re.search(r'<ol class="breadcrumb-list">(.*?)</ol>', page, re.DOTALL)
+    assert crumbs is not None
+    return [re.sub(r"<[^>]+>", "", crumb).strip() for crumb in re.findall(r"<li>(.*?)</li>", crumbs[1], re.DOTALL)]
+
+
+def pages_with_a_path() -> list[str]:
+    source = make_source("NAS")
+    content = make_content(title="결승")
+    placed = make_file("WSOP/2024/결승.mp4", source=source, content=content)
+    unplaced = make_file("incoming/new.mp4", source=source)
+    return [
+        reverse("catalog:catalog_detail", args=[content.series.catalog_id]),
+        reverse("catalog:series_detail", args=[content.series_id]),
+        reverse("catalog:content_detail", args=[content.pk]),
+        reverse("catalog:file_detail", args=[placed.pk]),
+        reverse("catalog:file_detail", args=[unplaced.pk]),
+        reverse("catalog:folder_detail", args=[make_folder(source, "WSOP/2024").pk]),
+        reverse("catalog:tag_detail", args=[make_tag("final").pk]),
+        reverse("catalog:collection_detail", args=[make_collection("Best").pk]),
+    ]
+
+
+def test_the_path_begins_where_the_rail_says_one_is(person: Client) -> None:
+    for url in pages_with_a_path():
+        page = show(person, url)
+        assert place_in_rail(page) == path_of(page)[:1], url
+
+
+def test_a_file_stands_in_its_content(person: Client) -> None:
+    content = make_content(title="결승")
+    file = make_file("WSOP/2024/final.mp4", content=content)
+    page = show(person, reverse("catalog:file_detail", args=[file.pk]))
+    assert path_of(page) == ["Library", content.series.catalog.name, content.series.name, "결승", "final.mp4"]
+
+
+def test_where_a_file_lies_is_shown_and_can_be_copied(person: Client) -> None:
+    file = make_file("incoming/raw/new.mp4")
+    page = show(person, reverse("catalog:file_detail", args=[file.pk]))
+    assert path_of(page) == ["Library", "new.mp4"]
+    assert reverse("catalog:folder_detail", args=[file.folder_id]) in page
+    assert 'data-copy="incoming/raw/new.mp4"' in page
