@@ -183,7 +183,7 @@ MAM_CLOCK: dict[str, float] = {
     "ingest.tasks.keep_watching": 3,  # a copy in progress reports every write; one look in so long is enough
     "ingest.tasks.purge_scans": 3600,
     "streaming.tasks.enqueue_due_posters": 600,
-    "streaming.tasks.enqueue_tidy": 86_400,
+    "streaming.tasks.enqueue_tidy": 300,
 }
 
 # --- renditions: how they are encoded (streaming.encoding) ----------------------------------------------------------
@@ -358,13 +358,44 @@ MAM_BROWSER_LIBRARIES: dict[str, tuple[Path, list[str]]] = {
 }
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "files"}},
-    "renditions": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "renditions"}},
+    "renditions": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": DATA_DIR / "renditions"}},
+    "uploads": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": DATA_DIR / "uploads"}},
+    "cache": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": DATA_DIR / "cache" / "media"}},  # always local
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
+S3_BUCKET = env.str("S3_BUCKET", default="")
+if S3_BUCKET:
+    _s3 = {
+        "bucket_name": S3_BUCKET,
+        "endpoint_url": S3_ENDPOINT_URL or None,  # none: Amazon's
+        "access_key": env.str("S3_ACCESS_KEY"),
+        "secret_key": env.str("S3_SECRET_KEY"),
+        "region_name": env.str("S3_REGION", default="us-east-1"),
+    }
+    _s3_prefix = env.str("S3_PREFIX", default="").strip("/")
+    STORAGES["renditions"] = {"BACKEND": "mam.lib.storages.s3.S3Storage", "OPTIONS": _s3 | {"location": _s3_prefix}}
+    STORAGES["uploads"] = {"BACKEND": "mam.lib.storages.s3.S3Storage", "OPTIONS": _s3 | {"location": f"{_s3_prefix}/uploads".strip("/")}}
+# Playlists then name objects at the store, by addresses that expire, instead of our own: for stores that browsers can reach.
+S3_PRESIGNED = env.bool("S3_PRESIGNED", default=False)
+
+# The tiers: hot = a local cache, warm = the store of renditions, cold = the source. Kind -> folder in the store, and days without
+# use after which its objects are deleted (0: never); they are made again when asked for.
+_ttl_days = env.dict("MAM_TTL_DAYS", default={}, cast={"value": int})
+MAM_RENDITIONS: dict[str, dict[str, Any]] = {
+    "poster": {"folder": "thumbnails", "ttl_days": _ttl_days.get("poster", 0)},
+    "storyboard": {"folder": "thumbnails", "ttl_days": _ttl_days.get("storyboard", 365)},
+    "waveform": {"folder": "thumbnails", "ttl_days": _ttl_days.get("waveform", 365)},
+    "proxy": {"folder": "proxies", "ttl_days": _ttl_days.get("proxy", 60)},
+    "hls": {"folder": "streams", "ttl_days": _ttl_days.get("hls", 180)},
+}
+MAM_CACHE_BYTES = env.int("MAM_CACHE_BYTES", default=20_000_000_000)  # of the hot tier, on each machine
+MAM_VERIFY_BYTES = env.int("MAM_VERIFY_BYTES", default=50_000_000_000)  # read back and compared each night
+MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at all renditions
 # Set to a URL prefix that nginx maps (deploy/nginx.conf) to hand byte serving of local sources to it.
 X_ACCEL_PREFIX = env.str("MAM_X_ACCEL_PREFIX", default="")
 

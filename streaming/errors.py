@@ -37,3 +37,15 @@ class NotLoggedInError(MamError):
     code = "not_logged_in"
     template = gettext_noop("Log in first.")
     http_status = 401
+
+
+class StoreSuspectError(MamError):
+    """The listing and the rows are so far apart that something else must be wrong: nothing was deleted or made again."""
+
+    code = "store_suspect"
+    template = gettext_noop(
+        "The storage does not look like the one that belongs to this database: %(missing)s of %(rows)s objects are missing, %(orphans)s "
+        "of %(listed)s belong to nothing. Nothing was changed. Is the folder mounted, the bucket right? If this is as it should be: "
+        "manage.py verify_renditions --repair --force"
+    )
+    http_status = 409

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from catalog.models import Source
-from mam.jobs.models import JobPriority
+from mam.jobs.models import Job, JobPriority
 from mam.jobs.registry import job
 from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop
 from streaming import selectors
 from streaming.making import posters
-from streaming.services import orphans
 from streaming.services import posters as services
+from streaming.services import upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 POSTERS_KIND = "streaming.posters"
 TIDY_KIND = "streaming.tidy"
-# Longer than a job can lie between storing a poster and publishing it.
-_ORPHAN_AGE = timedelta(hours=6)
 
 
 def enqueue_posters(file_ids: Iterable[int]) -> None:
@@ -39,8 +38,10 @@ def enqueue_due_posters() -> None:
 
 
 def enqueue_tidy() -> None:
-    """Clock: the daily look at all posters."""
-    enqueue(kind=TIDY_KIND, key="posters:tidy", priority=JobPriority.LOW)
+    """Clock: the nightly look at all renditions."""
+    last_at = Job.objects.filter(kind=TIDY_KIND).order_by("-pk").values_list("created_at", flat=True).first()
+    if upkeep.is_due(timezone.now(), last_at):
+        enqueue(kind=TIDY_KIND, key="renditions:tidy", priority=JobPriority.LOW)
 
 
 def _enqueue(source: Source) -> None:
@@ -54,9 +55,7 @@ def make_posters(ctx: JobContext) -> dict[str, Any] | None:
     return posters.make_wanted(ctx, source) if source else None
 
 
-@job(kind=TIDY_KIND, queue="fast", max_attempts=1, label=gettext_noop("Tidy posters"))
-def tidy_posters(ctx: JobContext) -> dict[str, Any]:
-    """Want what was forgotten, delete what nobody shows."""
-    services.want_outdated_posters()
-    ctx.check()
-    return {"deleted": orphans.purge_orphans(older_than=_ORPHAN_AGE)}
+@job(kind=TIDY_KIND, queue="fast", max_attempts=3, label=gettext_noop("Tidy renditions"))
+def tidy(ctx: JobContext) -> dict[str, Any]:
+    """Want what was forgotten, delete what nobody uses, compare what is stored, repair what is damaged."""
+    return upkeep.tidy(ctx)

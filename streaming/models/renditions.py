@@ -47,7 +47,7 @@ class Rendition(models.Model):
         verbose_name_plural = _("renditions")
         indexes: ClassVar = [
             models.Index(fields=["kind", "attempts", "file"], condition=Q(state="wanted"), name="rendition_wanted"),
-            models.Index(fields=["kind", "last_access_at"], condition=Q(state="ready"), name="rendition_unused"),
+            models.Index(fields=["kind", "last_access_at"], condition=Q(size_bytes__gt=0), name="rendition_unused"),
         ]
         constraints: ClassVar = [models.UniqueConstraint(fields=["file", "kind"], name="rendition_kind_of_file")]
         # `play_file` is checked on every byte of a source that leaves through a player.

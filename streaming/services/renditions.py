@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mam.accounts import access
+from mam.accounts.services import record_audit
 from mam.jobs.errors import JobInterruptedError
 from mam.jobs.models import JobPriority
 from mam.jobs.services import enqueue
@@ -191,15 +192,25 @@ def write_failure(rendition: Rendition, code: str, params: dict[str, Any], *, lo
     )
 
 
-def purge(*, rendition: Rendition, user: User | None = None) -> None:
-    """Delete the objects of a rendition; it is made again when asked for. `user` needs `streaming.make_rendition`."""
+def purge(*, rendition: Rendition, user: User | None = None, unused_since: datetime.datetime | None = None) -> bool:
+    """Delete the objects of a rendition; it is made again when asked for. `user` needs `streaming.make_rendition`.
+
+    With `unused_since` only if nobody has used it after that moment; False: somebody has, or it is gone.
+    """
     if user is not None:
         access.require(user, MAKE_RENDITION)
     with transaction.atomic():
-        row = Rendition.objects.select_for_update().get(pk=rendition.pk)
+        row = Rendition.objects.select_for_update().filter(pk=rendition.pk).first()
+        if row is None or (unused_since is not None and row.last_access_at > unused_since):
+            return False
+        before = {"state": str(row.state), "size_bytes": row.size_bytes}
         _remove(row.stored_objects.all())
-        row.state, row.made_from, row.size_bytes = RenditionState.PURGED, "", 0
+        row.state = RenditionState.PURGED if row.state == RenditionState.READY else row.state
+        row.made_from, row.size_bytes = "", 0
         row.save(update_fields=["state", "made_from", "size_bytes"])
+        if user is not None:
+            record_audit(actor=user, action="streaming.rendition.purge", obj=row, before=before, after={"state": str(row.state)})
+    return True
 
 
 def touch(rendition_ids: Iterable[int]) -> None:

@@ -1,29 +1,32 @@
-"""Objects in the `renditions` storage: written once under a name that nobody knew before, read by range, deleted."""
+"""Objects in the `renditions` storage: written once under a name that nobody knew before, read by range, deleted.
+
+What lies on another machine is read through the local cache (`streaming.stores.hot`).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import logging
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from django.core.files.base import ContentFile, File
-from django.core.files.storage import Storage, storages
+from django.conf import settings
+from django.core.files.storage import storages
 
-from streaming.choices import RenditionKind
+from mam.lib.storages import StorageError
+from streaming.stores import hot
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable
 
-# The prefixes of the store: what differs in use and in time to live lies apart.
-FOLDERS: dict[str, str] = {
-    RenditionKind.POSTER: "thumbnails",
-    RenditionKind.STORYBOARD: "thumbnails",
-    RenditionKind.WAVEFORM: "thumbnails",
-    RenditionKind.PROXY: "proxies",
-    RenditionKind.HLS: "streams",
-}
+    from mam.lib.storages import ByteStore
+    from mam.lib.storages.base import Readable
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,25 @@ class MadeObject:
     checksum: str  # SHA-256, hex
 
 
-def storage() -> Storage:
+def storage() -> ByteStore:
     """Where renditions lie."""
-    return storages["renditions"]
+    return cast("ByteStore", storages["renditions"])
+
+
+def folders() -> list[str]:
+    """The prefixes of the store: what differs in use and in time to live lies apart."""
+    return sorted({policy["folder"] for policy in settings.MAM_RENDITIONS.values()})
 
 
 def folder_for(*, file_id: int, kind: str) -> str:
     """A new folder for the objects of one making: `<prefix>/<file id % 256, hex>/<file id>-<uuid>`."""
-    return f"{FOLDERS[kind]}/{file_id % 256:02x}/{file_id}-{uuid.uuid4().hex}"
+    return f"{settings.MAM_RENDITIONS[kind]['folder']}/{file_id % 256:02x}/{file_id}-{uuid.uuid4().hex}"
 
 
 def file_id_of(name: str) -> int | None:
     """Whose object `name` is, by its name alone; None if it is no name of ours."""
     parts = name.split("/")
-    if len(parts) != 4 or parts[0] not in FOLDERS.values():
+    if len(parts) != 4 or parts[0] not in folders():
         return None
     owner, _, unique = parts[2].partition("-")
     if not (owner.isascii() and owner.isdigit() and unique):
@@ -57,27 +65,65 @@ def file_id_of(name: str) -> int | None:
     return int(owner) if parts[1] == f"{int(owner) % 256:02x}" else None
 
 
-def put(name: str, data: bytes | Path, *, content_type: str) -> MadeObject:
-    """Store `data` under `name`, which must be new. Nobody sees it before a row names it. Raises what the storage raises."""
+def put(name: str, data: bytes | Path | Readable, *, content_type: str, cancelled: threading.Event | None = None) -> MadeObject:
+    """Store `data` under `name`, which must be new. Nobody sees it before a row names it.
+
+    A path is a file that nobody changes any more; it stays where it is. A stream is read once. Raises StorageErrors: then there is
+    no such object.
+    """
     if isinstance(data, Path):
         with data.open("rb") as opened:
             checksum = hashlib.file_digest(opened, "sha256").hexdigest()
-            opened.seek(0)
-            stored = storage().save(name, File(opened, name=name))
-        return MadeObject(stored, content_type, data.stat().st_size, checksum)
-    stored = storage().save(name, ContentFile(data, name=name))
-    return MadeObject(stored, content_type, len(data), hashlib.sha256(data).hexdigest())
+        storage().adopt(name, data, content_type=content_type, cancelled=cancelled)
+        return MadeObject(name, content_type, data.stat().st_size, checksum)
+    source = _Hashing(io.BytesIO(data) if isinstance(data, bytes) else data)
+    storage().write(name, source, content_type=content_type, cancelled=cancelled)
+    return MadeObject(name, content_type, source.size_bytes, source.checksum)
 
 
 def read_range(name: str, offset: int, length: int) -> bytes:
-    """`length` bytes from `offset`; shorter at the end of the object. FileNotFoundError when it is not there."""
-    with storage().open(name) as opened:
-        opened.seek(offset)
-        data: bytes = opened.read(length)
-        return data
+    """`length` bytes from `offset`; shorter at the end of the object. ObjectMissingError, StorageErrors."""
+    store = storage()
+    if store.local_path(name) is not None:
+        return store.read_range(name, offset, length)
+    return hot.cache().read_through(name, offset, length, fetch=store.read_range)
+
+
+def local_path(name: str) -> Path | None:
+    """The file that is the object, for nginx or `sendfile`; None when it has to be fetched (then: `read_range`)."""
+    return storage().local_path(name)
+
+
+def presigned_url(name: str, *, expires_s: int) -> str | None:
+    """An address at the store itself that needs no login until it expires; None for a local folder."""
+    return storage().presigned_url(name, expires_s=expires_s)
 
 
 def discard(names: Iterable[str]) -> None:
     """Delete objects that nobody shows (any more). What cannot be deleted now is found by the sweep for orphans."""
-    for name in names:
-        storage().delete(name)
+    names = list(names)
+    try:
+        storage().delete_many(names)
+    except StorageError as error:
+        _logger.warning("%s objects are left for the sweep: %s", len(names), error)
+
+
+class _Hashing:
+    """Counts and hashes what is read through it."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._digest = hashlib.sha256()
+        self.size_bytes = 0
+
+    @property
+    def checksum(self) -> str:
+        """Of what was read so far."""
+        return self._digest.hexdigest()
+
+    def read(self, length: int, /) -> bytes:
+        """The next bytes of the source."""
+        data = self._source.read(length)
+        self._digest.update(data)
+        self.size_bytes += len(data)
+        return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_not_required
@@ -15,6 +16,7 @@ from catalog.errors import ObjectNotFoundError
 from catalog.selectors import list_files
 from mam.lib import http_range
 from mam.lib.errors import MamError
+from mam.lib.storages import StorageError
 from streaming.access import get_user
 from streaming.choices import RenditionState
 from streaming.selectors import find_poster
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from catalog.models import MediaFile
     from streaming.models import StoredObject
 
+_logger = logging.getLogger(__name__)
 FOR_GOOD = "private, max-age=31536000, immutable"  # the address names the version
 FOR_A_MOMENT = "private, max-age=30"  # it may be there, or be another one, any time
 
@@ -58,10 +61,11 @@ def poster(request: HttpRequest, file_id: int) -> HttpResponse:
 
 
 def _read(row: StoredObject) -> bytes | None:
-    """The object; None if it is not what the row says: deleted by hand, or cut off by a power failure."""
+    """The object; None if it is not what the row says (deleted by hand, cut off by a power failure), or cannot be read now."""
     try:
         data = store.read_range(row.name, 0, row.size_bytes + 1)
-    except FileNotFoundError:
+    except StorageError as error:
+        _logger.warning("no picture from the storage: %s", error)
         return None
     return data if len(data) == row.size_bytes else None
 

@@ -22,7 +22,7 @@ from streaming import selectors, tasks
 from streaming.choices import RenditionKind
 from streaming.making import posters
 from streaming.models import Rendition, StoredObject
-from streaming.services import orphans, renditions
+from streaming.services import inventory, renditions
 from streaming.services import posters as services
 from streaming.services.renditions import Made
 from streaming.stores import objects as store
@@ -46,7 +46,7 @@ def own_storage(settings: Settings, tmp_path: Path) -> Path:
     """Renditions of this test alone."""
     location = tmp_path / "renditions"
     settings.STORAGES = settings.STORAGES | {
-        "renditions": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": location}}
+        "renditions": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": location}}
     }
     return location
 
@@ -67,6 +67,10 @@ def poster_of(file: MediaFile) -> Rendition:
 
 def object_of(file: MediaFile) -> StoredObject:
     return StoredObject.objects.get(rendition=poster_of(file))
+
+
+def delete_orphans(older_than: timedelta = timedelta(0)) -> int:
+    return inventory.delete_orphans(inventory.take_inventory(older_than=older_than))
 
 
 def stored(location: Path) -> list[Path]:
@@ -202,8 +206,8 @@ def test_a_killed_job_leaves_a_wanted_poster_and_an_orphan_that_is_tidied_up(
     tasks.enqueue_due_posters()
     run_pending("media")
     assert len(stored(own_storage)) == 2
-    assert orphans.purge_orphans(older_than=timedelta(hours=1)) == 0  # it might be about to be published
-    assert orphans.purge_orphans(older_than=timedelta(0)) == 1
+    assert delete_orphans(timedelta(hours=1)) == 0  # it might be about to be published
+    assert delete_orphans() == 1
     assert stored(own_storage) == [own_storage / object_of(file).name]
 
 
@@ -229,7 +233,7 @@ def test_tidying_finds_what_an_interrupted_step_forgot(shelf: Shelf, clips: Clip
 
 
 def test_tidying_an_empty_store_is_no_error() -> None:
-    assert orphans.purge_orphans(older_than=timedelta(0)) == 0
+    assert delete_orphans() == 0
 
 
 def test_wanting_posters_costs_few_queries(shelf: Shelf, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -14,7 +14,7 @@ import pytest
 from mam.jobs.models import Job, JobState
 from streaming import tasks
 from streaming.models import Rendition
-from streaming.services import orphans
+from streaming.services import inventory
 from tests.fixtures.processes import Product, eventually
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_killed_twice_each_video_has_one_poster(
 ) -> None:
     location = tmp_path / "var" / "renditions"  # where the product's processes keep them
     settings.STORAGES = settings.STORAGES | {
-        "renditions": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": location}}
+        "renditions": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": location}}
     }
     files = []
     for number in range(VIDEOS):
@@ -64,5 +64,6 @@ def test_killed_twice_each_video_has_one_poster(
     shown = {location / name for name in ready.values_list("stored_objects__name", flat=True)}
     assert len(shown) == VIDEOS
     assert all(path.stat().st_size > 0 for path in shown)
-    orphans.purge_orphans(older_than=timedelta(0))
+    inventory.delete_orphans(inventory.take_inventory(older_than=timedelta(0)))
+    inventory.purge_unfinished(older_than=timedelta(0))
     assert {path for path in location.rglob("*") if path.is_file()} == shown

@@ -1,0 +1,76 @@
+"""The nightly look at all renditions: wishes that were forgotten, what nobody uses, what is damaged, what belongs to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from mam.lib import messages
+from mam.lib.errors import gettext_noop
+from streaming.services import fixity, posters, purging
+from streaming.stores import hot
+
+if TYPE_CHECKING:
+    from mam.jobs.context import JobContext
+    from streaming.services.fixity import FixityReport, Step
+
+messages.register(
+    {
+        "renditions_purged": gettext_noop(
+            "Nobody used %(renditions)s renditions (%(kind)s) for a long time: %(size_bytes)s bytes deleted."
+        ),
+        "renditions_verified": gettext_noop(
+            "Renditions compared: %(listed)s objects listed, %(read)s read back, %(missing)s missing, %(changed)s changed, "
+            "%(orphans)s belong to nothing."
+        ),
+        "renditions_wanted_again": gettext_noop("%(renditions)s damaged renditions are made again."),
+    }
+)
+
+
+def is_due(now: datetime, last_at: datetime | None) -> bool:
+    """Once a night, at the hour of the settings; at once when two nights were missed, or there never was one."""
+    if last_at is None or now - last_at > timedelta(hours=36):
+        return True
+    return timezone.localtime(now).hour == settings.MAM_UPKEEP_HOUR and now - last_at > timedelta(hours=12)
+
+
+def tidy(ctx: JobContext) -> dict[str, Any]:
+    """Do all of it; the numbers of what was done. Each part bears being done again. StoreSuspectError, StorageErrors."""
+    posters.want_outdated_posters()
+    purged = purging.purge_unused(check=ctx.check)
+    for kind in purged:
+        ctx.log("renditions_purged", **asdict(kind))
+    swept = hot.cache().sweep()
+    report = fixity.verify(budget_bytes=settings.MAM_VERIFY_BYTES, repair=True, on_step=_reporting_to(ctx))
+    _log(ctx, report)
+    return asdict(report) | {
+        "purged": sum(kind.renditions for kind in purged),
+        "purged_bytes": sum(kind.size_bytes for kind in purged),
+        "evicted_bytes": swept.evicted_bytes if swept else 0,
+    }
+
+
+def _reporting_to(ctx: JobContext) -> fixity.OnStep:
+    def on_step(step: Step) -> None:
+        ctx.check()
+        ctx.progress(step.done, step.total, unit=step.unit, note=step.note)
+
+    return on_step
+
+
+def _log(ctx: JobContext, report: FixityReport) -> None:
+    ctx.log(
+        "renditions_verified",
+        listed=report.listed,
+        read=report.read,
+        missing=report.missing,
+        changed=report.changed,
+        orphans=report.orphans,
+    )
+    if report.wanted_again:
+        ctx.log("renditions_wanted_again", renditions=report.wanted_again)
