@@ -123,7 +123,7 @@ def test_audio_packets_belong_to_the_segment_they_begin_in() -> None:
 def test_sound_alone_has_a_grid_of_packets() -> None:
     grid = encoding.audio_grid_for(Fraction(10))
     assert (grid.rate, grid.frames_per_segment, grid.total_frames, grid.count) == (Fraction(375, 8), 188, 469, 3)
-    assert [grid.first_packet(index) for index in range(4)] == [0, 188, 376, 469]
+    assert [grid.first_packet(index) for index in range(4)] == [0, 188, 376, 564]
 
 
 def test_a_file_without_a_picture_has_no_picture_facts() -> None:
