@@ -16,18 +16,42 @@ function itemsOf(list) {
   return [...list.querySelectorAll("[data-item], tbody > tr")].map((item) => item.querySelector("[data-primary], a[href]")).filter(Boolean);
 }
 
-/** How many items stand in one line of a grid; 1 in a table. */
+/** How many items stand side by side; 1 in a table. */
 function lineLength(items) {
   const top = items[0].getBoundingClientRect().top;
   const next = items.findIndex((item) => Math.abs(item.getBoundingClientRect().top - top) > 4);
   return next === -1 ? items.length : next;
 }
 
-function stepFor(key, items, list) {
-  const line = list.hasAttribute("data-grid") ? lineLength(items) : 1;
-  const isGrid = list.hasAttribute("data-grid");
-  const steps = { ArrowDown: line, ArrowUp: -line, j: 1, k: -1, ArrowRight: isGrid ? 1 : 0, ArrowLeft: isGrid ? -1 : 0 };
-  return steps[key] ?? 0;
+/** The list before (-1) or after (1) this one, as its items; none beyond the first and the last. */
+function neighbour(list, direction) {
+  const lists = [...document.querySelectorAll("[data-list]")];
+  const next = lists[lists.indexOf(list) + direction];
+  return next ? itemsOf(next) : [];
+}
+
+/** The place a line further (1) or back (-1): in the same column where there is one, and on in the neighbouring list at the end. */
+function lineBeyond(items, at, direction, list) {
+  const line = lineLength(items);
+  const lines = Math.ceil(items.length / line);
+  const target = Math.floor(at / line) + direction;
+  if (target >= 0 && target < lines) return items[Math.min(items.length - 1, at + direction * line)];
+  const others = neighbour(list, direction);
+  if (!others.length) return items[at];
+  const itsLine = lineLength(others);
+  const start = direction > 0 ? 0 : (Math.ceil(others.length / itsLine) - 1) * itsLine;
+  return others[Math.min(others.length - 1, start + Math.min(at % line, itsLine - 1))];
+}
+
+/** The item that `key` leads to from the one at `at`; null where the key means nothing here. */
+function itemBeyond(key, items, at, list) {
+  const alongLine = { j: 1, k: -1, ...(lineLength(items) > 1 && { ArrowRight: 1, ArrowLeft: -1 }) }[key];
+  const alongColumn = { ArrowDown: 1, ArrowUp: -1 }[key];
+  const direction = alongLine ?? alongColumn;
+  if (!direction) return null;
+  if (at === -1) return direction > 0 ? items[0] : items.at(-1);
+  if (alongColumn) return lineBeyond(items, at, direction, list);
+  return items[at + direction] ?? items[at];
 }
 
 function moveCursor(event) {
@@ -37,13 +61,11 @@ function moveCursor(event) {
   const isInside = list.contains(focused);
   if (!isInside && event.key.startsWith("Arrow") && focused !== document.body && focused.id !== "main") return false;
   const items = itemsOf(list);
-  const step = items.length ? stepFor(event.key, items, list) : 0;
-  if (!step) return false;
   const item = focused.closest("[data-item], tbody > tr");
   const at = items.findIndex((link) => item?.contains(link));
-  const next = at === -1 ? (step > 0 ? 0 : items.length - 1) : Math.min(items.length - 1, Math.max(0, at + step));
-  items[next].focus();
-  return true;
+  const next = items.length ? itemBeyond(event.key, items, at, list) : null;
+  next?.focus();
+  return Boolean(next);
 }
 
 function selectItem() {

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from mam.jobs import log
 from mam.jobs.models import Job, JobState, LogLevel
-from tests.factories import make_job, make_user
+from tests.factories import make_content, make_file, make_job, make_source, make_user
 from tests.fixtures.browser import axe_violations
 
 if TYPE_CHECKING:
@@ -33,6 +33,19 @@ LOOKS = [
     {"locale": "ko-KR", "color_scheme": "light", "viewport": {"width": 390, "height": 844}},
     {"locale": "en-US", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
 ]
+
+# A grid of one to six numbers in turn: the free space at the end of its last line, and how many boxes stand there.
+LINES_OF_NUMBERS = """() => {
+  const grid = document.querySelector('.stat-grid:has(> .stat)');
+  const box = grid.querySelector('.stat');
+  const end = grid.getBoundingClientRect().right;
+  return [1, 2, 3, 4, 5, 6].map((count) => {
+    grid.replaceChildren(...Array.from({length: count}, () => box.cloneNode(true)));
+    const places = [...grid.children].map((child) => child.getBoundingClientRect());
+    const last = places.filter((place) => place.top === places.at(-1).top);
+    return [end - last.at(-1).right, last.length];
+  });
+}"""
 
 
 def sign_in(page: Page, server: AsgiServer, user: User) -> None:
@@ -102,6 +115,57 @@ def test_lists_are_walked_by_arrows_and_by_letters(open_as: Callable[..., Page])
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/jobs/{first.pk}/")
     assert second.pk != first.pk
+
+
+def focused_place(page: Page) -> tuple[float, float]:
+    """Where the focused element stands: x and y."""
+    x, y = page.evaluate("(({x, y}) => [x, y])(document.activeElement.getBoundingClientRect())")
+    return x, y
+
+
+def test_cards_are_walked_along_the_line_and_along_the_column(open_as: Callable[..., Page]) -> None:
+    source = make_source()
+    for number in range(8):
+        make_file(f"final {number}.mp4", source=source)
+    page = open_as("/search/?q=final")
+    cards = page.locator(".card-grid a.media-link")
+    expect(cards).to_have_count(8)
+    cards.first.focus()
+    x, y = focused_place(page)
+    page.keyboard.press("ArrowRight")
+    expect(cards.nth(1)).to_be_focused()
+    assert focused_place(page)[0] > x
+    assert focused_place(page)[1] == y
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    below = focused_place(page)
+    assert below[0] == x
+    assert below[1] > y
+    page.keyboard.press("ArrowUp")
+    expect(cards.first).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(cards.first).to_be_focused()
+
+
+def test_the_arrows_go_on_from_one_list_to_the_next(open_as: Callable[..., Page]) -> None:
+    make_file("WSOP/2024/final.mp4", content=make_content())
+    page = open_as("/")
+    cards = page.locator("a.media-link")
+    expect(cards).to_have_count(2)  # the catalog, and below it what was found last
+    page.keyboard.press("ArrowDown")
+    expect(cards.nth(0)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(cards.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(cards.nth(0)).to_be_focused()
+
+
+@pytest.mark.parametrize("width_px", [320, 390, 768, 1440])
+def test_numbers_fill_their_lines_and_none_stands_alone(open_as: Callable[..., Page], width_px: int) -> None:
+    page = open_as("/styleguide", viewport={"width": width_px, "height": 844})
+    for count, (free_px, boxes) in enumerate(page.evaluate(LINES_OF_NUMBERS), start=1):
+        assert free_px == pytest.approx(0, abs=1), count
+        assert boxes > 1 or count == 1 or width_px == 320, count  # on the narrowest the last of an odd number has the line for itself
 
 
 def test_a_tree_opens_and_closes_by_arrows(open_as: Callable[..., Page]) -> None:
