@@ -12,7 +12,9 @@ from mam.jobs.registry import job
 from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop
 from streaming import selectors
-from streaming.making import posters
+from streaming.choices import RenditionKind
+from streaming.making import ladder, posters, workshop
+from streaming.making.jobs import make
 from streaming.services import posters as services
 from streaming.services import upkeep
 
@@ -59,3 +61,15 @@ def make_posters(ctx: JobContext) -> dict[str, Any] | None:
 def tidy(ctx: JobContext) -> dict[str, Any]:
     """Want what was forgotten, delete what nobody uses, compare what is stored, repair what is damaged."""
     return upkeep.tidy(ctx)
+
+
+# --- renditions of one file (params: file_id) ------------------------------------------------------------------------
+def sweep_workshops() -> None:
+    """Clock: delete what killed workers of this machine left behind."""
+    workshop.sweep()
+
+
+@job(kind="streaming.hls", queue="media", max_attempts=3, label=gettext_noop("Make an HLS stream"))
+def make_hls(ctx: JobContext) -> dict[str, Any] | None:
+    """Make the stream that players get: by copy where that is enough, else the ladder."""
+    return make(ctx, kind=RenditionKind.HLS, maker=ladder.make_ladder)

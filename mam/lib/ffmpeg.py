@@ -5,10 +5,11 @@ Processes go through `mam.lib.process`: own group, memory limit, killed with us.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ffmpeg
 
@@ -17,7 +18,7 @@ from mam.lib.errors import MamError, gettext_noop
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 LOG_LINES = 50  # kept of a failure
@@ -100,6 +101,23 @@ def run(
     if completed.returncode:
         raise FfmpegFailedError(tail, detail=_reason(log, completed.returncode))
     return Finished(progress=reader.last, cpu_ms=completed.cpu_ms, seconds=completed.seconds, log_tail=tail)
+
+
+def probe(
+    url: str, options: Mapping[str, Any], *, entries: str, timeout_s: float = 60, cancelled: threading.Event | None = None
+) -> dict[str, Any]:
+    """What ffprobe says of an input, with the options that ffmpeg would get; `entries` as in `-show_entries`. Raises as `run` does."""
+    arguments = [word for name, value in options.items() for word in (f"-{name}", str(value))]
+    words = ["ffprobe", "-hide_banner", "-loglevel", "level+error", *arguments, "-of", "json", "-show_entries", entries, "-i", url]
+    try:
+        completed = process.run(words, timeout_s=timeout_s, cancelled=cancelled, memory_limit_bytes=MEMORY_LIMIT_BYTES)
+    except process.ProcessTimeoutError as error:
+        raise FfmpegFailedError(detail=str(error)) from error
+    if completed.returncode:
+        log = deque(completed.stderr.decode(errors="replace").splitlines(), maxlen=LOG_LINES)
+        raise FfmpegFailedError("\n".join(log), detail=_reason(log, completed.returncode))
+    found: dict[str, Any] = json.loads(completed.stdout)
+    return found
 
 
 def _reason(log: deque[str], returncode: int) -> str:
