@@ -364,7 +364,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "mam.lib.static_modules.ModuleStaticFilesStorage"
     },
 }
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")
