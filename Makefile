@@ -20,7 +20,7 @@ test: ## install what the tests need, then lint and every test, on SQLite and Po
 
 test-fast: ## the tests that start no server and no browser
 	@python3 scripts/bootstrap.py test
-	@exec $(PYTHON) -m pytest -q -m "not smb and not postgres and not redis and not browser and not processes"
+	@exec $(PYTHON) -m pytest -q -m "not smb and not s3 and not postgres and not redis and not browser and not processes"
 
 lint: ## every static check
 	@python3 scripts/bootstrap.py test
@@ -32,7 +32,7 @@ bench: ## the benchmarks against their references; one of them with B=NAME
 
 requirements: ## pin requirements*.in anew, with hashes; UPGRADE=1 takes newer versions
 	@python3 scripts/bootstrap.py test
-	@for name in requirements-tools requirements requirements-dev; do \
+	@for name in requirements-tools requirements requirements-dev requirements-s3; do \
 	    $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade) $$name.in -o $$name.txt || exit 1; \
 	done
 
@@ -40,10 +40,10 @@ messages: ## collect the interface's texts into locale/, then translate what is 
 	@python3 scripts/bootstrap.py test
 	@for domain in django djangojs; do \
 	    $(PYTHON) -m django makemessages --locale=ko --domain=$$domain --no-wrap --no-obsolete --add-location=file \
-	        --ignore=node_modules --ignore=.venv --ignore=var --ignore=tests || exit 1; \
+	        --ignore=node_modules --ignore=.venv --ignore=.venv-s3 --ignore=var --ignore=tests || exit 1; \
 	done
 
 clean: ## remove what was installed and cached here; the data directory stays
-	rm -rf .venv node_modules .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-s3 node_modules .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find locale -name '*.mo' -delete

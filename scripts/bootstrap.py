@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+S3_VENV = ROOT / ".venv-s3"
 OLDEST_PYTHON = (3, 11)
 # Debian keeps servers out of an ordinary user's PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -68,6 +69,8 @@ def main() -> None:
         install_system_packages(needs + (NEEDED_TO_BROWSE if for_tests and browser_is_packaged else []))
         make_virtual_environment()
         install_python_packages(for_tests=for_tests)
+        if for_tests:
+            install_s3_server()
         if for_tests and not browser_is_packaged:
             install_browser()
         install_browser_libraries()
@@ -149,6 +152,18 @@ def install_python_packages(*, for_tests: bool) -> None:
         return
     say("Installing Python packages")
     run([VENV / "bin" / "uv", "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, *files])
+    stamp.write()
+
+
+def install_s3_server() -> None:
+    """The tests' S3 server in an environment of its own: what it needs must not decide what the product runs with."""
+    stamp = Stamp(S3_VENV / ".stamp", sys.version, ROOT / "requirements-s3.txt")
+    if stamp.is_fresh():
+        return
+    say("Installing the S3 server of the tests")
+    uv = VENV / "bin" / "uv"
+    run([uv, "venv", "--quiet", "--clear", "--python", PYTHON, S3_VENV])
+    run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", S3_VENV / "bin" / "python", ROOT / "requirements-s3.txt"])
     stamp.write()
 
 

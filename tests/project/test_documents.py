@@ -38,7 +38,7 @@ def test_every_setting_is_described_and_every_described_setting_exists() -> None
     assert described == read
 
 
-@pytest.mark.parametrize("name", ["requirements.in", "requirements-tools.in", "requirements-dev.in", "package.json"])
+@pytest.mark.parametrize("name", ["requirements.in", "requirements-tools.in", "requirements-dev.in", "requirements-s3.in", "package.json"])
 def test_every_direct_dependency_has_its_reason(name: str) -> None:
     file = ROOT / name
     if file.suffix == ".json":
@@ -57,7 +57,7 @@ def test_every_system_package_that_is_installed_has_its_reason() -> None:
     assert described == installed
 
 
-@pytest.mark.parametrize("stem", ["requirements", "requirements-tools", "requirements-dev"])
+@pytest.mark.parametrize("stem", ["requirements", "requirements-tools", "requirements-dev", "requirements-s3"])
 def test_what_is_asked_for_is_pinned_with_hashes(stem: str) -> None:
     pinned = (ROOT / f"{stem}.txt").read_text()
     blocks = {block.split("==")[0].split("[")[0]: block for block in re.split(r"\n(?=\w)", pinned)}

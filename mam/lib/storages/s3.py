@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 16 * 1024 * 1024  # times 10,000 parts: 160 GB, more than any rendition; S3 takes 5 MiB to 5 GiB
 PARTS_AT_ONCE = 3
-_DELETE_AT_ONCE = 1000  # S3, DeleteObjects
+_DELETED_AT_ONCE = 100  # a server that deletes one by one has to answer in time
 _PAUSES_S = (0.25, 0.5, 1, 2, 4, 8)  # between tries of a patient request; the last one repeats
 _LOOK_S = 0.25  # how soon a cancel is seen
 T = TypeVar("T")
@@ -60,10 +60,11 @@ def client_config(*, connect_timeout_s: float = 5, read_timeout_s: float = 30) -
 class S3Storage(DjangoS3Storage):  # type: ignore[misc]  # django-storages has no types
     """Objects below `location` of a bucket. Options as django-storages', and how long a write waits for a silent server."""
 
-    def __init__(self, *, patience_s: float = 300, part_bytes: int = PART_BYTES, **options: Any) -> None:
+    def __init__(self, *, patience_s: float = 300, part_bytes: int = PART_BYTES, names_at_once: int = 1000, **options: Any) -> None:
         super().__init__(**{"client_config": client_config(), **options})
         self._patience_s = patience_s
         self._part_bytes = part_bytes
+        self._names_at_once = names_at_once  # S3 gives and takes 1,000 at most
         self._lock = threading.Lock()
         self._client_of: tuple[int, Any] = (0, None)
 
@@ -113,11 +114,11 @@ class S3Storage(DjangoS3Storage):  # type: ignore[misc]  # django-storages has n
         return StoredEntry(name, found["ContentLength"], found["LastModified"])
 
     def list_entries(self, prefix: str) -> Iterator[StoredEntry]:
-        """See `ByteStore.list_entries`: a thousand names a request."""
+        """See `ByteStore.list_entries`: many names a request."""
         root = self._key("")
         more: dict[str, str] = {}
         while True:
-            page = self.ask("list_objects_v2", Bucket=self.bucket_name, Prefix=root + prefix, **more)
+            page = self.ask("list_objects_v2", Bucket=self.bucket_name, Prefix=root + prefix, MaxKeys=self._names_at_once, **more)
             for item in page.get("Contents", ()):
                 yield StoredEntry(item["Key"].removeprefix(root), item["Size"], item["LastModified"])
             if not page["IsTruncated"]:
@@ -125,10 +126,11 @@ class S3Storage(DjangoS3Storage):  # type: ignore[misc]  # django-storages has n
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def delete_many(self, names: Iterable[str]) -> None:
-        """See `ByteStore.delete_many`: a thousand names a request."""
+        """See `ByteStore.delete_many`: many names a request."""
         keys = [{"Key": self._key(name)} for name in names]
-        for start in range(0, len(keys), _DELETE_AT_ONCE):
-            chunk = {"Objects": keys[start : start + _DELETE_AT_ONCE], "Quiet": True}
+        at_once = min(_DELETED_AT_ONCE, self._names_at_once)
+        for start in range(0, len(keys), at_once):
+            chunk = {"Objects": keys[start : start + at_once], "Quiet": True}
             answer = self.ask("delete_objects", Bucket=self.bucket_name, Delete=chunk)
             if answer.get("Errors"):
                 raise StorageError(reason=answer["Errors"][0].get("Code", ""))
