@@ -199,7 +199,7 @@ MAM_PRESETS: dict[str, dict[str, Any]] = {
         ],
     },
     "proxy": {"short_px": 720, "speed": "veryfast", "crf": 23, "max_bps": 3_500_000, "has_timecode": False},  # timecode burnt in
-    "storyboard": {"pictures": 100, "columns": 10, "rows": 10, "width_px": 160, "quality": 70},
+    "storyboard": {"pictures": 100, "columns": 10, "rows": 10, "width_px": 160},
     "waveform": {"rate_hz": 8_000, "peaks_per_s": 10, "max_peaks": 36_000},
 }
 
@@ -394,9 +394,15 @@ MAM_RENDITIONS: dict[str, dict[str, Any]] = {
     "hls": {"folder": "streams", "ttl_days": _ttl_days.get("hls", 180)},
 }
 MAM_CACHE_BYTES = env.int("MAM_CACHE_BYTES", default=20_000_000_000)  # of the hot tier, on each machine
+MAM_ENCODERS = env.int("MAM_ENCODERS", default=0)  # pictures encoded on demand at once, on each machine; 0: as many as processors
 MAM_VERIFY_BYTES = env.int("MAM_VERIFY_BYTES", default=50_000_000_000)  # read back and compared each night
 MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at all renditions
-# Set to a URL prefix that nginx maps (deploy/nginx.conf) to hand byte serving of local sources to it.
+# Addresses of playlists and segments expire after this at the latest, and after half of it at the earliest (streaming.tokens).
+MAM_STREAM_TOKEN_S = env.int("MAM_STREAM_TOKEN_S", default=3600)  # bound to a browser session
+MAM_STREAM_SHARE_S = env.int("MAM_STREAM_SHARE_S", default=1800)  # given to programs: whoever holds one may play
+# When a stream is prepared of files that browsers do not play as they lie: "viewed" (somebody plays it), "all" (once found), "never".
+MAM_PREPARE = env.str("MAM_PREPARE", default="viewed")
+# Set to a URL prefix that nginx maps (deploy/nginx.conf) to hand byte serving of local files to it.
 X_ACCEL_PREFIX = env.str("MAM_X_ACCEL_PREFIX", default="")
 
 # --- security -------------------------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.utils import timezone
-
 from catalog.models import Source
 from mam.jobs.models import Job, JobPriority
 from mam.jobs.registry import job
@@ -13,7 +11,7 @@ from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop
 from streaming import selectors
 from streaming.choices import RenditionKind
-from streaming.making import ladder, posters, workshop
+from streaming.making import ladder, posters, proxy, storyboard, waveform, workshop
 from streaming.making.jobs import make
 from streaming.services import posters as services
 from streaming.services import upkeep
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from mam.jobs.context import JobContext
 
 POSTERS_KIND = "streaming.posters"
-TIDY_KIND = "streaming.tidy"
 
 
 def enqueue_posters(file_ids: Iterable[int]) -> None:
@@ -41,9 +38,7 @@ def enqueue_due_posters() -> None:
 
 def enqueue_tidy() -> None:
     """Clock: the nightly look at all renditions."""
-    last_at = Job.objects.filter(kind=TIDY_KIND).order_by("-pk").values_list("created_at", flat=True).first()
-    if upkeep.is_due(timezone.now(), last_at):
-        enqueue(kind=TIDY_KIND, key="renditions:tidy", priority=JobPriority.LOW)
+    upkeep.request_due_tidy()
 
 
 def _enqueue(source: Source) -> None:
@@ -57,7 +52,7 @@ def make_posters(ctx: JobContext) -> dict[str, Any] | None:
     return posters.make_wanted(ctx, source) if source else None
 
 
-@job(kind=TIDY_KIND, queue="fast", max_attempts=3, label=gettext_noop("Tidy renditions"))
+@job(kind=upkeep.TIDY_KIND, queue="fast", max_attempts=3, label=gettext_noop("Tidy renditions"))
 def tidy(ctx: JobContext) -> dict[str, Any]:
     """Want what was forgotten, delete what nobody uses, compare what is stored, repair what is damaged."""
     return upkeep.tidy(ctx)
@@ -73,3 +68,21 @@ def sweep_workshops() -> None:
 def make_hls(ctx: JobContext) -> dict[str, Any] | None:
     """Make the stream that players get: by copy where that is enough, else the ladder."""
     return make(ctx, kind=RenditionKind.HLS, maker=ladder.make_ladder)
+
+
+@job(kind="streaming.proxy", queue="media", max_attempts=3, label=gettext_noop("Make a proxy"))
+def make_proxy(ctx: JobContext) -> dict[str, Any] | None:
+    """Make the MP4 for editors and downloads."""
+    return make(ctx, kind=RenditionKind.PROXY, maker=proxy.make_proxy)
+
+
+@job(kind="streaming.storyboard", queue="media", max_attempts=3, label=gettext_noop("Make a storyboard"))
+def make_storyboard(ctx: JobContext) -> dict[str, Any] | None:
+    """Make the small pictures that show what is where."""
+    return make(ctx, kind=RenditionKind.STORYBOARD, maker=storyboard.make_storyboard)
+
+
+@job(kind="streaming.waveform", queue="media", max_attempts=3, label=gettext_noop("Make a waveform"))
+def make_waveform(ctx: JobContext) -> dict[str, Any] | None:
+    """Make the picture of the sound."""
+    return make(ctx, kind=RenditionKind.WAVEFORM, maker=waveform.make_waveform)

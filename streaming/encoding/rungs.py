@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streaming.encoding.facts import PictureFacts
 
 # H.264 (ITU-T H.264, table A-1): level -> macroblocks a second, macroblocks a frame.
@@ -41,24 +43,23 @@ class Rung:
 
 def rungs_for(facts: PictureFacts) -> tuple[Rung, ...]:
     """The ladder, largest first: the presets' sizes that the source reaches; its own size if it is smaller than all of them."""
-    short = min(facts.width_px, facts.height_px)
     presets = settings.MAM_PRESETS["hls"]["rungs"]
-    chosen = [preset for preset in presets if preset["short_px"] <= short]
-    if not chosen:
-        smallest = min(presets, key=lambda preset: preset["short_px"])
-        chosen = [smallest | {"short_px": max(2, short // 2 * 2)}]
-    return tuple(_rung(facts, **preset) for preset in chosen)
+    short = min(facts.width_px, facts.height_px)
+    reached = [preset for preset in presets if preset["short_px"] <= short]
+    return tuple(rung_of(facts, preset) for preset in reached or [min(presets, key=lambda preset: preset["short_px"])])
 
 
-def _rung(facts: PictureFacts, *, short_px: int, crf: int, max_bps: int) -> Rung:
+def rung_of(facts: PictureFacts, preset: Mapping[str, Any]) -> Rung:
+    """The rung that `preset` (short_px, crf, max_bps) gives; a source that is smaller keeps its size."""
+    short_px = min(preset["short_px"], max(2, min(facts.width_px, facts.height_px) // 2 * 2))
     width, height = fitted(facts, short_px)
-    fast = facts.rate > _FAST
+    max_bps = preset["max_bps"]
     return Rung(
         name=f"v{short_px}",
         width_px=width,
         height_px=height,
-        crf=crf,
-        max_bps=max_bps * 3 // 2 if fast else max_bps,
+        crf=preset["crf"],
+        max_bps=max_bps * 3 // 2 if facts.rate > _FAST else max_bps,
         level=_level(width, height, facts.rate),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from errno import ENOSPC
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from catalog.choices import Presence
@@ -22,7 +23,6 @@ from streaming.stores import objects as store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from fractions import Fraction
     from pathlib import Path
 
     from mam.jobs.context import JobContext
@@ -69,15 +69,16 @@ class Making:
                 raise
             source.verify()
 
-    def encode(self, graph: Any, *, rate: Fraction, duration: Fraction) -> ffmpeg.Finished:
-        """Run ffmpeg; the job shows frames, pace and what is left. `duration` in seconds, 0 if not known."""
-        total = round(duration * rate)
+    def encode(self, graph: Any, *, rate: Fraction | None, duration: Fraction) -> ffmpeg.Finished:
+        """Run ffmpeg; the job shows frames (seconds where `rate` is None), pace and what is left. `duration` 0: not known."""
+        unit, per_second = ("frames", rate) if rate else ("", Fraction(1))
+        total = round(duration * per_second)
 
         def report(progress: ffmpeg.Progress) -> None:
             check_space()
-            # Sound alone has no frames: its time counts.
-            done = progress.frame or int(progress.out_time_us * rate / 1_000_000)
-            self.ctx.progress(min(done, total) if total else done, total or None, unit="frames", note=pace(progress, rate, total - done))
+            done = progress.frame if rate else progress.out_time_us // 1_000_000
+            note = pace(progress, (total - done) / per_second)
+            self.ctx.progress(min(done, total) if total else done, total or None, unit=unit, note=note)
 
         timeout_s = _BASE_TIMEOUT_S + _TIMEOUT_FACTOR * float(duration)
         try:
@@ -87,11 +88,11 @@ class Making:
             raise
 
 
-def pace(progress: ffmpeg.Progress, rate: Fraction, frames_left: int) -> str:
+def pace(progress: ffmpeg.Progress, seconds_left: Fraction) -> str:
     """ "3.1× · 4:05": speed against real time, and how long it will take; "" while nobody knows."""
     if progress.speed <= 0:
         return ""
-    left = max(0, round(frames_left / (float(rate) * progress.speed)))
+    left = max(0, round(float(seconds_left) / progress.speed))
     hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
     clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
     return f"{progress.speed:.1f}× · {clock}"

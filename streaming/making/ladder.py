@@ -73,7 +73,7 @@ def make_ladder(making: Making) -> Made:
         with making.source() as source:
             timeline = read_timeline(source, cancelled=making.ctx.cancelled)
             graph = graph_for(ffmpeg.input(source.url, **source.options), plan, timeline, directory)
-            finished = making.encode(graph, rate=plan.grid.rate, duration=plan.duration)
+            finished = making.encode(graph, rate=plan.picture.rate if plan.picture else None, duration=plan.duration)
         return _made(making, plan, timeline, directory, finished.cpu_ms)
 
 

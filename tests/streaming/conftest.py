@@ -15,13 +15,17 @@ from django.urls import reverse
 
 from mam.accounts.services import create_api_key
 from tests.factories import make_file, make_source, make_stream, make_user
+from tests.streaming.making import Studio
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from pytest_django.fixtures import Settings
+
     from catalog.models import MediaFile, Source
     from mam.accounts.models import User
+    from mam.lib.media import MediaWorkers
     from tests.fixtures.asgi_server import AsgiServer
 
 
@@ -104,3 +108,15 @@ class Viewer:
 def viewer(asgi_server: AsgiServer) -> Viewer:
     """A logged-in person of the role viewer."""
     return Viewer(asgi_server, {"Cookie": cookie_of(make_user("viewer"))})
+
+
+@pytest.fixture
+def studio(shelf: Shelf, media_workers: MediaWorkers, settings: Settings, tmp_path: Path) -> Studio:
+    """The shelf with files as a probe describes them; presets so small that clips of 320x180 get a ladder; storage of its own."""
+    settings.DATA_DIR = tmp_path / "var"
+    settings.STORAGES = settings.STORAGES | {
+        "renditions": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": tmp_path / "var" / "renditions"}}
+    }
+    rungs = [{"short_px": 180, "crf": 20, "max_bps": 2_000_000}, {"short_px": 90, "crf": 20, "max_bps": 1_000_000}]
+    settings.MAM_PRESETS = settings.MAM_PRESETS | {"hls": {"speed": "superfast", "rungs": rungs}}
+    return Studio(shelf, media_workers)

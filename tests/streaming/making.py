@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -22,8 +23,6 @@ from tests.factories import make_file
 from tests.frame_clips import number_in
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from mam.jobs.models import Job
     from mam.lib.media import MediaWorkers
     from tests.streaming.conftest import Shelf

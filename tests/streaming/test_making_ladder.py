@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from streaming.models import Track
 from tests.frame_clips import RATES, Numbered, make
 from tests.streaming.making import Studio, bytes_of, frames_in, made
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pytest_django.fixtures import Settings
-
-    from mam.lib.media import MediaWorkers
-    from tests.streaming.conftest import Shelf
-
 pytestmark = pytest.mark.django_db
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-g", "48", "-c:a", "aac")
-
-
-@pytest.fixture
-def studio(shelf: Shelf, media_workers: MediaWorkers, settings: Settings, tmp_path: Path) -> Studio:
-    settings.DATA_DIR = tmp_path / "var"
-    settings.MAM_PRESETS = settings.MAM_PRESETS | {
-        "hls": {
-            "speed": "superfast",
-            "rungs": [{"short_px": 180, "crf": 20, "max_bps": 2_000_000}, {"short_px": 90, "crf": 20, "max_bps": 1_000_000}],
-        }
-    }
-    return Studio(shelf, media_workers)
 
 
 def track(name: str) -> Track:

@@ -129,6 +129,39 @@ def _head(data: bytes, start: int) -> Box:
     return Box(kind, start, start + body, start + size)
 
 
+# --- a pipe -----------------------------------------------------------------------------------------------------------
+class FragmentCutter:
+    """Cuts what an encoder writes into a pipe: `init` once it is complete, and whole fragments (`moof` and `mdat`) as they come."""
+
+    def __init__(self) -> None:
+        self.init: Init | None = None
+        self._rest = bytearray()
+        self._head = b""  # of what comes next: `ftyp` before its `moov`, `moof` before its `mdat`
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The fragments that are complete now. Fmp4Error if the stream is something else."""
+        self._rest += data
+        fragments = []
+        while len(self._rest) >= _HEAD_BYTES:
+            box = _head(bytes(self._rest[:_HEAD_BYTES]), 0)
+            if box.end > _MAX_META_BYTES:
+                raise Fmp4Error(f"a box {box.kind!r} of {box.end} bytes")
+            if box.end > len(self._rest):
+                break
+            part = bytes(self._rest[: box.end])
+            del self._rest[: box.end]
+            if box.kind == b"mdat" and self.init is not None and self._head:
+                fragments.append(self._head + part)
+                self._head = b""
+            elif box.kind == b"moov":
+                self.init, self._head = read_init(self._head + part), b""
+            elif box.kind in (b"ftyp", b"moof") and not self._head:
+                self._head = part
+            else:
+                raise Fmp4Error(f"a box {box.kind!r} has no place here")
+        return fragments
+
+
 # --- a file -----------------------------------------------------------------------------------------------------------
 def read_track(file: BinaryIO) -> FragmentedTrack:
     """Index a file from its start. Fmp4Error if it is not a whole one with an init segment and at least one fragment."""

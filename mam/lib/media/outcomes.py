@@ -36,6 +36,8 @@ class Budget:
 PROBE_BUDGET = Budget(bytes=24 * MIB, requests=192, seconds=10.0)
 # One frame of a long file: the whole sample table (6 MB for two hours), then a group of pictures at each of three places.
 FRAME_BUDGET = Budget(bytes=64 * MIB, requests=256, seconds=20.0)
+# A hundred keyframes; of what is all keyframes and large, that many megabytes. Over a slow network each of them takes a second.
+SHEET_BUDGET = Budget(bytes=512 * MIB, requests=4000, seconds=300.0)
 
 
 class Reason(StrEnum):
@@ -85,6 +87,27 @@ class FrameOutcome:
     width_px: int = 0
     height_px: int = 0
     at_ms: int | None = None  # where on the timeline the frame lies; None if the file does not say
+    bytes_read: int = 0
+    requests: int = 0
+    elapsed_ms: int = 0
+    waited_ms: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetOutcome:
+    """The answer to a request for many small pictures: cells of one JPEG, row by row, each as it should be looked at.
+
+    `reason` of one that is `ok`: why not all of them are their own (over budget, out of time).
+    """
+
+    ok: bool
+    reason: Reason | None = None
+    jpeg: bytes = b""
+    tile_width_px: int = 0
+    tile_height_px: int = 0
+    pictures: int = 0  # that were really read; the others repeat the one before
+    cpu_ms: int = 0  # of the worker
     bytes_read: int = 0
     requests: int = 0
     elapsed_ms: int = 0

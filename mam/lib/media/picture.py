@@ -55,7 +55,7 @@ def take(container: InputContainer, *, at: Fraction, max_width_px: int, is_excer
 
     `is_excerpt`: what is open begins in the middle of the timeline, so the stream's start is not its zero.
     """
-    stream = _picture_stream(container)
+    stream = picture_stream(container)
     stream.codec_context.thread_count = 1
     for other in container.streams:
         if other.index != stream.index:
@@ -66,11 +66,16 @@ def take(container: InputContainer, *, at: Fraction, max_width_px: int, is_excer
     if frame.pts is not None and frame.time_base:
         zero = 0 if is_excerpt else stream.start_time or 0
         at_ms = max(0, round((frame.pts - zero) * frame.time_base * 1000))
-    shown = _upright(_scaled(_woven(frame), aspect, max_width_px), frame.rotation)
-    return Picture(_jpeg(shown), shown.width, shown.height, at_ms)
+    shown = for_people(frame, aspect, max_width_px)
+    return Picture(jpeg_of(shown), shown.width, shown.height, at_ms)
 
 
-def _picture_stream(container: InputContainer) -> VideoStream:
+def for_people(frame: VideoFrame, aspect: Fraction, max_width_px: int) -> VideoFrame:
+    """A decoded frame as it should be looked at: fields woven, square pixels, upright, SDR, at most `max_width_px` wide."""
+    return _upright(_scaled(_woven(frame), aspect, max_width_px), frame.rotation)
+
+
+def picture_stream(container: InputContainer) -> VideoStream:
     """The first picture track; a cover if there is nothing else."""
     streams = [stream for stream in container.streams.video if decoder_of(stream) is not None]
     streams.sort(key=lambda stream: bool(stream.disposition & stream.disposition.attached_pic))
@@ -82,7 +87,7 @@ def _picture_stream(container: InputContainer) -> VideoStream:
 def _first_not_black(container: InputContainer, stream: VideoStream, at: Fraction) -> VideoFrame:
     """The first of the places that is not nearly black; the brightest if all are; the start if none has a picture."""
     best: tuple[float, VideoFrame] | None = None
-    places = [min(at * factor, _LAST_SHARE) for factor in _LATER] if _length(container, stream) else []
+    places = [min(at * factor, _LAST_SHARE) for factor in _LATER] if length_of(container, stream) else []
     # Last the start: where a jump lands between keyframes and none follows, only that can be decoded.
     for place in (*places, Fraction(0)):
         if place == 0 and best is not None:
@@ -100,7 +105,7 @@ def _first_not_black(container: InputContainer, stream: VideoStream, at: Fractio
     return best[1]
 
 
-def _length(container: InputContainer, stream: VideoStream) -> int:
+def length_of(container: InputContainer, stream: VideoStream) -> int:
     """Length in ticks of the stream; 0 if nobody knows."""
     if stream.duration:
         return stream.duration
@@ -111,7 +116,7 @@ def _length(container: InputContainer, stream: VideoStream) -> int:
 
 def _frame_at(container: InputContainer, stream: VideoStream, share: Fraction) -> VideoFrame | None:
     """The first frame that decodes at or after the keyframe before `share`; from the start where there is no way to seek."""
-    target = (stream.start_time or 0) + int(_length(container, stream) * share)
+    target = (stream.start_time or 0) + int(length_of(container, stream) * share)
     try:
         container.seek(target, stream=stream)
     except (av.FFmpegError, OverflowError):
@@ -217,12 +222,13 @@ def _filtered(frame: VideoFrame, *steps: tuple[str, str | None]) -> VideoFrame:
     return graph.vpull()
 
 
-def _jpeg(frame: VideoFrame) -> bytes:
+def jpeg_of(frame: VideoFrame, *, qscale: int = _JPEG_QSCALE) -> bytes:
+    """A frame in yuvj420p as a JPEG; a smaller `qscale` is a better one."""
     encoder = av.CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height = frame.width, frame.height
     encoder.pix_fmt = "yuvj420p"
     encoder.time_base = Fraction(1, 25)
     encoder.thread_count = 1
-    encoder.qmin = encoder.qmax = _JPEG_QSCALE
+    encoder.qmin = encoder.qmax = qscale
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])

@@ -23,14 +23,14 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
 from mam.lib import process
 from mam.lib.errors import MamError, gettext_noop
-from mam.lib.media.description import MalformedDescriptionError, from_wire
+from mam.lib.media.answers import DiedError, frame_outcome, probe_outcome, sheet_outcome
 from mam.lib.media.ffprobe import describe_with_ffprobe
-from mam.lib.media.outcomes import FRAME_BUDGET, MIB, PROBE_BUDGET, FrameOutcome, ProbeOutcome, Reason, Stage
-from mam.lib.media.text import clean, clean_json
+from mam.lib.media.outcomes import FRAME_BUDGET, MIB, PROBE_BUDGET, SHEET_BUDGET, FrameOutcome, ProbeOutcome, Reason, SheetOutcome
+from mam.lib.media.text import clean
 from mam.lib.media.wire import RANGE, Channel, ClosedError, Message, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
     from types import TracebackType
 
@@ -44,9 +44,8 @@ _MEMORY_LIMIT_BYTES = 3 * 1024 * MIB  # of address space; an 8K decoder needs on
 _TASKS_PER_WORKER = 500  # then a fresh one: libraries leak, and layouts are kept on purpose (see `describe`)
 _DEFAULT_SIZE = 8
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,8})$")
-_HASH = re.compile(r"[0-9a-f]{32}|")
 _DETAIL_LENGTH = 500
-_Outcome = TypeVar("_Outcome", ProbeOutcome, FrameOutcome)
+_Outcome = TypeVar("_Outcome", ProbeOutcome, FrameOutcome, SheetOutcome)
 
 
 class MediaWorkerError(MamError):
@@ -54,10 +53,6 @@ class MediaWorkerError(MamError):
 
     code = "media_worker_failed"
     template = gettext_noop("The program that analyses media files does not start: %(detail)s")
-
-
-class _DiedError(Exception):
-    """The worker ended, or said something it must not say, while it had a file."""
 
 
 @dataclass(slots=True)
@@ -130,7 +125,7 @@ class _Worker:
     def run(self, task: dict[str, Any], file: ReadableFile, meter: _Meter) -> tuple[dict[str, Any], bytes]:
         """Give it a task and read for it until it answers: (result, blob).
 
-        Raises _DiedError, TimeoutError at the meter's deadline, and whatever `file.read_at` raises; after any of these
+        Raises DiedError, TimeoutError at the meter's deadline, and whatever `file.read_at` raises; after any of these
         the worker is not usable.
         """
         self._is_clean = False
@@ -140,11 +135,11 @@ class _Worker:
             answer, blob = self._serve(file, meter)
             result = json.loads(answer)
         except ClosedError as error:
-            raise _DiedError(self._last_words()) from error
+            raise DiedError(self._last_words()) from error
         except (ProtocolError, ValueError, RecursionError) as error:
-            raise _DiedError(f"nonsense from the worker: {error}") from error
+            raise DiedError(f"nonsense from the worker: {error}") from error
         if not isinstance(result, dict):
-            raise _DiedError("nonsense from the worker: no object")
+            raise DiedError("nonsense from the worker: no object")
         # After these, an exception may still be stored away in the library and come up in the next task.
         self._is_clean = result.get("reason") not in (Reason.BUDGET, Reason.CRASHED)
         return result, blob
@@ -252,21 +247,41 @@ class MediaWorkers:
         task = {"do": "frame", "size_bytes": file.size_bytes, "at": [at.numerator, at.denominator], "max_width_px": max_width_px}
         try:
             result, blob = self._run(task, file, meter)
-            outcome = _frame_outcome(result, blob)
+            outcome = frame_outcome(result, blob)
         except TimeoutError:
             outcome = FrameOutcome(ok=False, reason=Reason.TIMEOUT)
-        except _DiedError as error:
+        except DiedError as error:
             outcome = FrameOutcome(ok=False, reason=Reason.CRASHED, detail=str(error))
+        return meter.billed(outcome)
+
+    def sheet(
+        self, file: ReadableFile, *, at: Sequence[Fraction], columns: int, tile_width_px: int, budget: Budget = SHEET_BUDGET
+    ) -> SheetOutcome:
+        """Small pictures of `file` near the shares `at` of its duration, each of the keyframe before it, as cells of one JPEG.
+
+        What could not be read within the budget is shown by the picture before it. Otherwise as `frame`.
+        """
+        meter = _Meter(budget, time.monotonic())
+        if file.size_bytes == 0:
+            return SheetOutcome(ok=False, reason=Reason.EMPTY)
+        shares = [[share.numerator, share.denominator] for share in at]
+        task = {"do": "sheet", "size_bytes": file.size_bytes, "at": shares, "columns": columns, "tile_width_px": tile_width_px}
+        try:
+            outcome = sheet_outcome(*self._run(task, file, meter))
+        except TimeoutError:
+            outcome = SheetOutcome(ok=False, reason=Reason.TIMEOUT)
+        except DiedError as error:
+            outcome = SheetOutcome(ok=False, reason=Reason.CRASHED, detail=str(error))
         return meter.billed(outcome)
 
     # --- inside -----------------------------------------------------------------------------------------------------
     def _probe(self, task: dict[str, Any], file: ReadableFile, meter: _Meter) -> ProbeOutcome:
         try:
             result, _blob = self._run(task, file, meter)
-            return _probe_outcome(result)
+            return probe_outcome(result)
         except TimeoutError:
             return ProbeOutcome(ok=False, reason=Reason.TIMEOUT)
-        except _DiedError as error:
+        except DiedError as error:
             return ProbeOutcome(ok=False, reason=Reason.CRASHED, detail=str(error))
 
     def _run(self, task: dict[str, Any], file: ReadableFile, meter: _Meter) -> tuple[dict[str, Any], bytes]:
@@ -275,7 +290,7 @@ class MediaWorkers:
                 with self._borrowed() as worker:
                     meter.started = time.monotonic()  # starting a worker, or waiting for one, is not the file's fault
                     return worker.run(task, file, meter)
-            except _DiedError:
+            except DiedError:
                 if is_last or meter.requests:
                     raise
                 # It died without having seen a byte: while it was idle, most likely. Not the file's fault either.
@@ -326,43 +341,6 @@ def _rest(meter: _Meter) -> Budget:
         requests=max(0, meter.budget.requests - meter.requests),
         seconds=max(0.0, meter.deadline - time.monotonic()),
     )
-
-
-def _probe_outcome(result: dict[str, Any]) -> ProbeOutcome:
-    """A checked outcome. _DiedError if the worker was turned against us and says what it must not."""
-    try:
-        ok = result["ok"] is True
-        sample_hash = result.get("sample_hash", "")
-        return ProbeOutcome(
-            ok=ok,
-            reason=Reason(result["reason"]) if result["reason"] is not None else None,
-            description=from_wire(result["description"]) if ok else None,
-            raw=clean_json(result["raw"]) if ok else {},
-            stage=Stage(result.get("stage", Stage.HEAD)),
-            sample_hash=sample_hash if _HASH.fullmatch(sample_hash) else "",
-            detail=clean(result.get("detail", ""), _DETAIL_LENGTH),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, MalformedDescriptionError) as error:
-        raise _DiedError(f"nonsense from the worker: {error}") from error
-
-
-def _frame_outcome(result: dict[str, Any], blob: bytes) -> FrameOutcome:
-    try:
-        ok = result["ok"] is True
-        if ok and not (blob.startswith(b"\xff\xd8") and blob.rstrip(b"\0").endswith(b"\xff\xd9")):
-            raise ValueError("no JPEG")
-        at_ms = result.get("at_ms")
-        return FrameOutcome(
-            ok=ok,
-            reason=Reason(result["reason"]) if result["reason"] is not None else None,
-            jpeg=blob if ok else b"",
-            width_px=int(result["width_px"]) if ok else 0,
-            height_px=int(result["height_px"]) if ok else 0,
-            at_ms=int(at_ms) if at_ms is not None else None,
-            detail=clean(result.get("detail", ""), _DETAIL_LENGTH),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _DiedError(f"nonsense from the worker: {error}") from error
 
 
 # --- one pool for the process ----------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ import os
 import resource
 import socket
 import sys
+import time
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 
-from mam.lib.media import describe, diagnosis, isobmff, mxf, picture, sampletables
+from mam.lib.media import describe, diagnosis, isobmff, mxf, picture, sampletables, sheets
 from mam.lib.media.blocks import BLOCK_BYTES, BlockFile, Overlay
 from mam.lib.media.description import Description, to_wire
 from mam.lib.media.outcomes import Reason, Stage
@@ -75,6 +76,8 @@ def _do(task: dict[str, Any], channel: Channel) -> tuple[dict[str, Any], bytes]:
     try:
         if task["do"] == "frame":
             return _frame(file, task)
+        if task["do"] == "sheet":
+            return _sheet(file, task)
         return _probe(file, task["extension"]), b""
     except OverBudgetError:
         return _failure(Reason.BUDGET, "over budget"), b""
@@ -189,6 +192,51 @@ def _taken(file: BlockFile, layout: isobmff.Layout, at: Fraction, max_width_px: 
             file.overlays = (isobmff.blank(layout.moov.end, fragment),)
     with describe.open_container(file, options=options) as container:
         return picture.take(container, at=Fraction(0) if options else at, max_width_px=max_width_px, is_excerpt=bool(options))
+
+
+# --- sheet ------------------------------------------------------------------------------------------------------------
+def _sheet(file: BlockFile, task: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    started = time.process_time()
+    sheet = sheets.Sheet(columns=task["columns"], cells=len(task["at"]), tile_width_px=task["tile_width_px"])
+    reason: Reason | None = None
+    try:
+        _fill(sheet, file, [Fraction(*share) for share in task["at"]])
+    except OverBudgetError:
+        reason = Reason.BUDGET
+    except MemoryError:
+        raise
+    except (picture.NoPictureError, av.FFmpegError, describe.RefusedError, ValueError) as error:
+        if sheet.pictures == 0:
+            return _failure(Reason.UNSUPPORTED, error), b""
+        reason = Reason.TRUNCATED
+    if sheet.pictures == 0:
+        return _failure(reason or Reason.UNSUPPORTED, "no picture could be read"), b""
+    answer = {
+        "ok": True,
+        "reason": reason,
+        "tile_width_px": sheet.tile_width_px,
+        "tile_height_px": sheet.tile_height_px,
+        "pictures": sheet.pictures,
+        "cpu_ms": round((time.process_time() - started) * 1000),
+    }
+    return answer, sheet.jpeg()
+
+
+def _fill(sheet: sheets.Sheet, file: BlockFile, shares: list[Fraction]) -> None:
+    layout = isobmff.layout(file)
+    options = _options(layout)
+    if not (options and layout.moov):
+        file.overlays = mxf.without_index(file) if layout.moov is None else ()
+        with describe.open_container(file, options=options) as container:
+            sheet.fill(container, shares, size_bytes=file.size_bytes)
+        return
+    for share in shares:  # no index: each time a file whose first fragment is the one we want, as in `_taken`
+        fragment = isobmff.fragment_near(file, layout.moov, share)
+        has_fragment = fragment is not None and fragment >= layout.moov.end + 16
+        file.overlays = (isobmff.blank(layout.moov.end, fragment),) if has_fragment and fragment else ()
+        file.seek(0)
+        with describe.open_container(file, options=options) as container:
+            sheet.fill(container, [Fraction(0)], size_bytes=file.size_bytes)
 
 
 if __name__ == "__main__":
