@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from catalog.models import Source
-from mam.jobs.models import Job, JobPriority
 from mam.jobs.registry import job
 from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop

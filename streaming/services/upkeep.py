@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils import timezone
 
+from mam.accounts.access import require
+from mam.jobs.models import Job, JobPriority
+from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
-from streaming.services import fixity, posters, purging
+from streaming.services import fixity, posters, purging, renditions
 from streaming.stores import hot
 
 if TYPE_CHECKING:
+    from mam.accounts.models import User
     from mam.jobs.context import JobContext
     from streaming.services.fixity import FixityReport, Step
+
+TIDY_KIND = "streaming.tidy"
 
 messages.register(
     {
@@ -30,6 +36,20 @@ messages.register(
         "renditions_wanted_again": gettext_noop("%(renditions)s damaged renditions are made again."),
     }
 )
+
+
+def request_tidy(*, user: User | None) -> Job:
+    """Have all renditions looked at as soon as a worker is free. `user` needs `streaming.make_rendition` (None: the system)."""
+    if user is not None:
+        require(user, renditions.MAKE_RENDITION)
+    return enqueue(kind=TIDY_KIND, key="renditions:tidy", priority=JobPriority.LOW, user=user)
+
+
+def request_due_tidy() -> None:
+    """The clock's question: have it done if it is time."""
+    last_at = Job.objects.filter(kind=TIDY_KIND).order_by("-pk").values_list("created_at", flat=True).first()
+    if is_due(timezone.now(), last_at):
+        request_tidy(user=None)
 
 
 def is_due(now: datetime, last_at: datetime | None) -> bool:

@@ -22,7 +22,7 @@ from streaming import selectors, tasks
 from streaming.choices import RenditionKind
 from streaming.making import posters
 from streaming.models import Rendition, StoredObject
-from streaming.services import inventory, renditions
+from streaming.services import inventory, renditions, upkeep
 from streaming.services import posters as services
 from streaming.services.renditions import Made
 from streaming.stores import objects as store
@@ -228,7 +228,7 @@ def test_tidying_finds_what_an_interrupted_step_forgot(shelf: Shelf, clips: Clip
     make_posters(file)
     MediaFile.objects.filter(pk=file.pk).update(version=2)
     tasks.enqueue_tidy()
-    (job,) = run_pending("fast", kinds=[tasks.TIDY_KIND])
+    (job,) = run_pending("fast", kinds=[upkeep.TIDY_KIND])
     assert (job.state, poster_of(file).state) == (JobState.SUCCEEDED, "wanted")
 
 

@@ -159,8 +159,8 @@ def test_an_address_without_a_login_exists_where_the_store_has_addresses(store: 
         return
     assert store.local_path(NAME) is None
     assert url is not None
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.netloc, timeout=20)
-    connection.request("GET", f"{place.path}?{place.query}", headers={"Range": "bytes=2-4"})
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.netloc, timeout=20)
+    connection.request("GET", f"{address.path}?{address.query}", headers={"Range": "bytes=2-4"})
     answer = connection.getresponse()
     assert (answer.status, answer.read(), answer.headers["Content-Type"]) == (206, b"234", "video/mp4")

@@ -19,7 +19,7 @@ from mam.lib.storages import (
     StorageRefusedError,
     UploadCancelledError,
 )
-from tests.fixtures.s3 import client_config
+from mam.lib.storages.s3 import client_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,8 @@ class Interrupted(io.BytesIO):
 @pytest.mark.parametrize("part", ["proxy", "object"])
 def test_a_server_that_is_killed_in_mid_upload_and_comes_back_gets_the_rest(s3: Bucket, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts that had arrived are not sent again, nobody sees half an object meanwhile, and the end is whole."""
-    store, requests, failed = s3.storage(part_bytes=PART), [], threading.Event()
+    store, failed = s3.storage(part_bytes=PART), threading.Event()
+    requests: list[tuple[str, int]] = []
     ask = store.ask
 
     def watch(operation: str, **params: Any) -> Any:
@@ -59,7 +60,7 @@ def test_a_server_that_is_killed_in_mid_upload_and_comes_back_gets_the_rest(s3: 
         except StorageOfflineError:
             failed.set()
             raise
-        requests.append((operation, params.get("PartNumber")))
+        requests.append((operation, params.get("PartNumber", 0)))
         return answer
 
     monkeypatch.setattr(store, "ask", watch)
@@ -72,7 +73,7 @@ def test_a_server_that_is_killed_in_mid_upload_and_comes_back_gets_the_rest(s3: 
     assert s3.keys() == [f"mam/{NAME}"]
     assert s3.unfinished() == []
     assert store.read_range(NAME, 0, len(LARGE) + 1) == LARGE
-    assert sorted(number for operation, number in requests if operation == "upload_part") == [1, 2, 3, 4, 5, 6]
+    assert sorted(part_number for operation, part_number in requests if operation == "upload_part") == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_server_that_stays_away_costs_no_more_than_the_patience(s3: Bucket) -> None:
@@ -136,7 +137,7 @@ def test_bytes_that_are_lost_in_the_middle_of_a_read_are_no_short_answer(s3: Buc
 )
 def test_a_wrong_key_is_said_at_once_and_for_good(s3: Bucket, wrong: dict[str, str]) -> None:
     store = s3.storage(**wrong)
-    requests = [
+    requests: list[Callable[[], object]] = [
         lambda: store.write(NAME, io.BytesIO(b"x"), content_type="video/mp4"),
         lambda: store.write(NAME, io.BytesIO(LARGE), content_type="video/mp4"),
         lambda: store.read_range(NAME, 0, 1),
@@ -168,7 +169,8 @@ def test_a_bucket_that_is_not_there_is_no_missing_object(s3: Bucket) -> None:
 def test_an_answer_that_was_lost_at_the_end_is_not_taken_for_a_failure(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server has made the object; the client, which did not hear it, asks again and is told that there is no such upload."""
     store = s3.storage(part_bytes=PART)
-    ask, lost = store.ask, []
+    ask = store.ask
+    lost: list[object] = []
 
     def lose_one_answer(operation: str, **params: object) -> object:
         answer = ask(operation, **params)
