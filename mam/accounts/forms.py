@@ -33,6 +33,7 @@ PERMISSION_WORDS = {
     "jobs.view_job": _("See jobs"),
     "jobs.control_job": _("Cancel and retry jobs"),
     "accounts.own_api_key": _("Make own API keys"),
+    "streaming.make_rendition": _("Have renditions made and purged"),
     "catalog.manage_source": _("Manage sources"),
     "catalog.manage_rule": _("Change path rules"),
     "ingest.decide_hold": _("Decide over vanished files"),

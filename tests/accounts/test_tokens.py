@@ -52,6 +52,7 @@ def test_a_pair_opens_the_api_and_says_who_it_is_for(api: APIClient, operator: U
             "jobs.view_job",
             "jobs.control_job",
             "accounts.own_api_key",
+            "streaming.make_rendition",
         ],
     }
 
