@@ -36,6 +36,11 @@ class SourceInput:
     _file_system: SourceFileSystem = field(repr=False)
     _server: RangeServer | None = field(repr=False)
 
+    @property
+    def has_failed(self) -> bool:
+        """Something could not be read, so what ffmpeg got ended early. Costs nothing; `verify` says what it was."""
+        return self._server is not None and self._server.error is not None
+
     def verify(self) -> None:
         """Return if all that was read is of the catalogued version of the file, which still lies there.
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 16
 _MAX_META_BYTES = 64 * 1024 * 1024  # of a `moov` or `moof`
 _NOT_SYNC = 0x0001_0000  # sample_is_non_sync_sample
-_TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
-_TRUN_OFFSET, _TRUN_FIRST_FLAGS, _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_CTS = 0x1, 0x4, 0x100, 0x200, 0x400, 0x800
+TFHD_BASE_OFFSET, TFHD_DESCRIPTION, TFHD_DURATION, TFHD_SIZE, TFHD_FLAGS = 0x1, 0x2, 0x8, 0x10, 0x20
+TRUN_OFFSET, TRUN_FIRST_FLAGS, TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS = 0x1, 0x4, 0x100, 0x200, 0x400, 0x800
 _ESDS_TAG, _DECODER_CONFIG_TAG, _SPECIFIC_INFO_TAG = 0x03, 0x04, 0x05
 
 
@@ -279,43 +279,49 @@ def read_samples(moof: bytes, defaults: TrackDefaults) -> list[Sample]:
         has = int.from_bytes(moof[trun.body + 1 : trun.body + 4])
         (count,) = struct.unpack_from("!I", moof, trun.body + 4)
         position = trun.body + 8
-        if has & _TRUN_OFFSET:
+        if has & TRUN_OFFSET:
             offset, position = struct.unpack_from("!i", moof, position)[0], position + 4
         first_flags = flags
-        if has & _TRUN_FIRST_FLAGS:
+        if has & TRUN_FIRST_FLAGS:
             first_flags, position = struct.unpack_from("!I", moof, position)[0], position + 4
-        for row in _rows(moof[position : trun.end], has, count):
-            own_flags = row.get(_TRUN_FLAGS, flags if samples else first_flags)
-            sample = Sample(
-                offset=offset,
-                size_bytes=row.get(_TRUN_SIZE, size),
-                decode_time=time,
-                duration=row.get(_TRUN_DURATION, duration),
-                composition=row.get(_TRUN_CTS, 0),
-                is_sync=not own_flags & _NOT_SYNC,
-            )
-            samples.append(sample)
-            offset += sample.size_bytes
-            time += sample.duration
+        columns = _columns(moof[position : trun.end], has, count)
+        durations = columns.get(TRUN_DURATION) or (duration,) * count
+        own_flags = columns.get(TRUN_FLAGS) or (flags if samples else first_flags, *(flags,) * (count - 1))
+        sizes, compositions = columns.get(TRUN_SIZE) or (size,) * count, columns.get(TRUN_CTS) or (0,) * count
+        for length, bits, ticks, composition in zip(sizes, own_flags, durations, compositions, strict=False):
+            samples.append(Sample(offset, length, time, ticks, composition, not bits & _NOT_SYNC))
+            offset += length
+            time += ticks
     return samples
 
 
-def _rows(table: bytes, has: int, count: int) -> Iterator[dict[int, int]]:
-    """The rows of a `trun`: field -> value. Composition offsets are read as signed: nobody writes one of 2^31 ticks."""
-    fields = [field for field in (_TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_CTS) if has & field]
-    row = struct.Struct("!" + "".join("i" if field == _TRUN_CTS else "I" for field in fields))
+def _columns(table: bytes, has: int, count: int) -> dict[int, tuple[int, ...]]:
+    """The columns of a `trun` by field. Composition offsets are read as signed: nobody writes one of 2^31 ticks."""
+    fields = trun_fields(has)
+    row = trun_row(has)
     if len(table) < row.size * count:
         raise Fmp4Error("a table of samples is cut off")
-    for number in range(count):
-        yield dict(zip(fields, row.unpack_from(table, number * row.size), strict=True))
+    if not fields or not count:
+        return {}
+    return dict(zip(fields, zip(*row.iter_unpack(table[: row.size * count]), strict=True), strict=True))
+
+
+def trun_fields(has: int) -> list[int]:
+    """The fields that each row of a `trun` with these flags has, in order."""
+    return [field for field in (TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS) if has & field]
+
+
+def trun_row(has: int) -> struct.Struct:
+    """One row of a `trun` with these flags."""
+    return struct.Struct("!" + "".join("i" if field == TRUN_CTS else "I" for field in trun_fields(has)))
 
 
 def _track_fragment_defaults(moof: bytes, tfhd: Box, defaults: TrackDefaults) -> tuple[int, int, int]:
     """(duration, size, flags) of samples that say nothing themselves."""
     has = int.from_bytes(moof[tfhd.body + 1 : tfhd.body + 4])
-    position = tfhd.body + 8 + (8 if has & _TFHD_BASE_OFFSET else 0) + (4 if has & _TFHD_DESCRIPTION else 0)
+    position = tfhd.body + 8 + (8 if has & TFHD_BASE_OFFSET else 0) + (4 if has & TFHD_DESCRIPTION else 0)
     values = []
-    for field, default in ((_TFHD_DURATION, defaults.duration), (_TFHD_SIZE, defaults.size_bytes), (_TFHD_FLAGS, defaults.flags)):
+    for field, default in ((TFHD_DURATION, defaults.duration), (TFHD_SIZE, defaults.size_bytes), (TFHD_FLAGS, defaults.flags)):
         if has & field:
             values.append(struct.unpack_from("!I", moof, position)[0])
             position += 4

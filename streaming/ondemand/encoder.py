@@ -1,0 +1,182 @@
+"""One run of an encoder: from the segment somebody asked for, on and on, as long as viewers follow and nobody else has made the rest."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mam.lib.errors import MamError
+from streaming.inputs import ffmpeg_input
+from streaming.ondemand import clock as clocks
+from streaming.ondemand.child import Child
+from streaming.ondemand.errors import EncoderFailedError, SegmentMissingError
+from streaming.ondemand.graphs import Input, audio_graph, video_graph
+from streaming.ondemand.packing import AudioPacker, VideoPacker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from catalog.models import MediaFile
+    from streaming.inputs import SourceInput
+    from streaming.ondemand.claims import Claims
+    from streaming.ondemand.packing import MadeSegment, Packer
+    from streaming.ondemand.plan import OnDemandPlan
+    from streaming.ondemand.slots import Slot
+    from streaming.stores.hot import HotCache
+
+AHEAD = 3  # segments made beyond the last one that was asked for
+CLAIMED = 3  # segments that wait for this run instead of starting another: the one in work and the next ones
+LEFT_S = 8.0  # nobody asked for so long: the viewers have left
+# The viewer it was started for asks for another place or size: others may still follow, and ask every second while they wait.
+ELSEWHERE_S = 2.0
+_STEP_S = 0.1
+_STALL_S = 60.0  # without a byte of output though it may write: the source or the decoder hangs
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to encode: a track of a file from segment `index` on, into `directory` of `cache`."""
+
+    file: MediaFile
+    plan: OnDemandPlan
+    track: str
+    index: int
+    directory: Path
+    cache: HotCache
+
+    def path_of(self, index: int) -> Path:
+        """Where segment `index` lies when it is made."""
+        return self.directory / f"{index}.m4s"
+
+    def packer(self, index: int) -> Packer:
+        """What cuts the output of an encoder that begins with segment `index` into segments."""
+        return (VideoPacker if self.plan.find_rung(self.track) else AudioPacker)(self.plan, index)
+
+    def graph(self, given: Input, index: int) -> object:
+        """The ffmpeg call that begins with segment `index`."""
+        rung, facts = self.plan.find_rung(self.track), self.plan.find_audio(self.track)
+        if rung is not None:
+            return video_graph(given, self.plan, rung, index)
+        if facts is None:
+            raise SegmentMissingError
+        return audio_graph(given, self.plan, facts, index)
+
+
+class Run:
+    """An encoder at work in a thread of its own. It owns `claims` (which hold the order's segment) and `slot`, and gives them back."""
+
+    def __init__(self, order: Order, claims: Claims, slot: Slot, *, when_over: Callable[[Run], None]) -> None:
+        self.order = order
+        self.error: MamError | None = None
+        self.made = 0  # segments
+        self._claims = claims
+        self._slot = slot
+        self._when_over = when_over
+        self._stop = threading.Event()
+        self._next = order.index  # the segment in work
+        self._end = order.plan.grid.count  # the first one that is not for this run
+        self._thread = threading.Thread(target=self._work, name=f"encoder-{order.track}-{order.index}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; what is complete stays."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for its end; False if that did not come in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self._encode()
+        except MamError as error:
+            self.error = error
+            _logger.warning("on demand: file %s, %s, segment %s: %s", self.order.file.pk, self.order.track, self.order.index, error)
+        except Exception as error:
+            self.error = EncoderFailedError(detail=type(error).__name__)
+            raise
+        finally:
+            # First what waiters read, then what makes them look: the claims.
+            self._when_over(self)
+            self._claims.close()
+            self._slot.release()
+
+    def _encode(self) -> None:
+        with ffmpeg_input(self.order.file) as source:
+            clock = clocks.read_clock(source, self.order.plan, self.order.cache)
+            if self._attempt(source, Input(source, clock, clocks.FAST)) or self._attempt(source, Input(source, clock, clocks.DEEP)):
+                return
+            if not self._attempt(source, Input(source, clock, clocks.DEEP, is_padded=True)):
+                raise SegmentMissingError
+
+    def _attempt(self, source: SourceInput, given: Input) -> bool:
+        """Encode until the end of the run; False if the encoder ended well before it: the file is shorter than expected."""
+        if self._next >= self._end:
+            return True
+        with Child(self.order.graph(given, self._next)) as child:
+            if self._follow(source, child):
+                return True
+            status = child.wait()
+        source.verify()
+        if status and given.effort is not clocks.FAST:
+            raise EncoderFailedError(child.log_tail, detail=child.complaint(status))
+        return False
+
+    def _follow(self, source: SourceInput, child: Child) -> bool:
+        """Publish what comes; True when the run is over, False when the encoder has ended before that."""
+        packer = self.order.packer(self._next)
+        self._reserve()
+        silent_since = time.monotonic()
+        while self._next < self._end and not self._stop.is_set():
+            asked = self._claims.asked(max(0, self._next - AHEAD - 1), self._next + CLAIMED, within_s=LEFT_S)
+            if time.time() - asked.last_s > (ELSEWHERE_S if self._slot.is_left else LEFT_S):
+                return True
+            if self._next > asked.furthest + AHEAD:
+                child.idle(_STEP_S)  # its pipe fills, and it waits
+                silent_since = time.monotonic()
+                continue
+            chunk = child.read(_STEP_S)
+            if chunk is None:
+                if time.monotonic() - silent_since > _STALL_S:
+                    raise EncoderFailedError(child.log_tail, detail=f"no output for {_STALL_S:g} s")
+                continue
+            silent_since = time.monotonic()
+            for segment in packer.feed(chunk) if chunk else packer.finish():
+                self._check(source, child)
+                self._publish(segment)
+            if not chunk:
+                return self._next >= self._end
+        return True
+
+    def _check(self, source: SourceInput, child: Child) -> None:
+        """Raise if the source broke off: then what looks like a segment is padding."""
+        if source.has_failed or child.has_read_error:
+            source.verify()
+            raise EncoderFailedError(child.log_tail, detail=child.complaint(0))
+
+    def _publish(self, segment: MadeSegment) -> None:
+        self.order.cache.put(self.order.path_of(segment.index), segment.data)
+        self.made += 1
+        self._next = segment.index + 1
+        self._claims.release(segment.index)
+        self._reserve()
+
+    def _reserve(self) -> None:
+        """Claim the next segments, up to the first that is there or belongs to another run: there this one ends."""
+        for index in range(self._next, min(self._next + CLAIMED, self._end)):
+            if not self._claims.claim(index):
+                self._end = index
+            elif self.order.path_of(index).exists():
+                self._claims.release(index)
+                self._end = index
+            if self._end == index:
+                return
