@@ -1,4 +1,4 @@
-"""ASGI entry: HTTP to Django, WebSocket to the consumers, behind origin and session checks."""
+"""ASGI entry: bytes of streams to their short way, other HTTP to Django, WebSocket to the consumers, behind origin and session checks."""
 
 import os
 import warnings
@@ -17,10 +17,12 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 
 from mam.accounts.websocket import WebSocketAuthMiddleware  # noqa: E402
 from mam.urls import websocket_urlpatterns  # noqa: E402
+from streaming.delivery import Delivery  # noqa: E402
+from streaming.ondemand.service import service  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": Delivery(django_application, service),
         "websocket": AllowedHostsOriginValidator(WebSocketAuthMiddleware(URLRouter(websocket_urlpatterns))),
     }
 )

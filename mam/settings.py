@@ -169,7 +169,7 @@ MAM_JOB_LEASE_S = env.int("MAM_JOB_LEASE_S", default=30)
 MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and their log
 
 # Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
-MAM_INGEST_STEPS = ["streaming.tasks.enqueue_posters"]
+MAM_INGEST_STEPS = ["streaming.services.decisions.decide_files", "streaming.tasks.enqueue_posters"]
 # URL names of htmx fragments that higher apps add to the file page: path takes the file's id.
 MAM_FILE_PANELS = ["streaming:file_player"]
 # What `manage.py up` calls after each start; each function decides by itself whether there is anything to do.

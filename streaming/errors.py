@@ -49,3 +49,42 @@ class StoreSuspectError(MamError):
         "manage.py verify_renditions --repair --force"
     )
     http_status = 409
+
+
+class TokenInvalidError(MamError):
+    """Not one of ours, or tampered with, or of another file."""
+
+    code = "stream_address_invalid"
+    template = gettext_noop("This address is not valid. Open the player again.")
+    http_status = 403
+
+
+class TokenExpiredError(MamError):
+    code = "stream_address_expired"
+    template = gettext_noop("This address has expired. Open the player again.")
+    http_status = 403
+
+
+class TokenForeignError(MamError):
+    """Made for another session: somebody else's, or one's own before logging out."""
+
+    code = "stream_address_foreign"
+    template = gettext_noop("This address was made for another login. Open the player again.")
+    http_status = 403
+
+
+class StreamPartMissingError(MamError):
+    """No such track, segment or object (any more)."""
+
+    code = "stream_part_missing"
+    template = gettext_noop("This part of the stream does not exist (any more). Open the player again.")
+    http_status = 404
+
+
+class StreamStoreOfflineError(MamError):
+    """What lies behind it is in the log: viewers get no address of a server."""
+
+    code = "stream_store_offline"
+    template = gettext_noop("The storage of prepared streams does not answer at the moment. Try again shortly.")
+    http_status = 503
+    is_permanent = False

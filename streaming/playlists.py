@@ -1,172 +1,241 @@
-"""HLS playlists as text (RFC 8216), and the storyboard as WebVTT. Pure: values in, text out."""
+"""Texts of HLS playlists (RFC 8216) and of the storyboard's WebVTT. Pure: what is in them comes in, text goes out.
+
+Lengths are exact: a segment's EXTINF is the difference of its rounded borders, so that rounding never adds up over a long film.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-MEDIA_TYPE = "application/vnd.apple.mpegurl"
-VERSION = 7  # EXT-X-MAP without I-FRAMES-ONLY needs 6, fMP4 with it 7 in practice
-AUDIO_GROUP, SUBTITLE_GROUP = "audio", "subtitles"
-_MICRO = 1_000_000
+VERSION = 7  # of the protocol: EXT-X-MAP in media playlists wants 6, fragmented MP4 is at home in 7
+MICROSECONDS = 1_000_000
+_AUDIO_GROUP, _SUBTITLE_GROUP = "sound", "subtitles"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes at an address: all of them, or `length` from `offset`."""
+class VideoEntry:
+    """One quality in a multivariant playlist. Bandwidths in bits a second, of the picture alone."""
 
     uri: str
-    offset: int = 0
-    length: int | None = None
+    codecs: str
+    width_px: int
+    height_px: int
+    rate: Fraction | None
+    peak_bps: int
+    average_bps: int  # 0: not known before it is made
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEntry:
+    """One audio track. `name` is for people and unique in its playlist."""
+
+    uri: str
+    name: str
+    language: str  # RFC 5646, "" where unknown
+    is_default: bool
+    channels: int
+    codecs: str
+    peak_bps: int
+    average_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleEntry:
+    """One subtitle track."""
+
+    uri: str
+    name: str
+    language: str
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A media segment."""
+    """One segment: its borders on the timeline in seconds, where it is, and (in one object with others) its bytes."""
 
-    duration: Fraction  # seconds
-    piece: Piece
+    start: Fraction
+    end: Fraction
+    uri: str
+    offset: int | None = None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """A picture (or, without a size, sound alone) in one quality."""
+class InitSegment:
+    """What comes before the first segment of fragmented MP4."""
 
     uri: str
-    codecs: str
-    average_bps: int
-    peak_bps: int
-    width_px: int | None = None
-    height_px: int | None = None
-    rate: Fraction | None = None
+    length: int | None = None  # from the beginning of the object; None: the whole
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
-    """A track of sound or subtitles beside the picture."""
+class Sheets:
+    """The pictures of a storyboard: cells of sheets, row by row."""
 
-    uri: str
-    name: str
-    language: str = ""
-    is_default: bool = False
-    channels: int | None = None
-    codecs: str = ""
-    average_bps: int = 0
-    peak_bps: int = 0
+    urls: Sequence[str]
+    columns: int
+    rows: int
+    width_px: int  # of a cell
+    height_px: int
+    starts_ms: Sequence[int]  # when each picture's time begins; the first at 0
+    duration_ms: int
 
 
-def multivariant(variants: Sequence[Variant], *, audio: Sequence[Alternative] = (), subtitles: Sequence[Alternative] = ()) -> str:
-    """The multivariant playlist. Variants in the order in which a player should try them; of sound, one track is the default."""
+def multivariant(videos: Sequence[VideoEntry], sounds: Sequence[SoundEntry], subtitles: Sequence[SubtitleEntry]) -> str:
+    """The playlist that names all others; without picture each variant is a sound. At least one of both is needed (ValueError)."""
+    if not videos and not sounds:
+        raise ValueError("a stream without picture and sound")
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    lines += [_media("AUDIO", AUDIO_GROUP, track, name) for track, name in _named(audio)]
-    lines += [_media("SUBTITLES", SUBTITLE_GROUP, track, name) for track, name in _named(subtitles)]
-    for variant in variants:
-        lines += [_stream_inf(variant, audio, subtitles), variant.uri]
+    if videos or len(sounds) > 1:
+        lines += [_sound_line(sound, is_carried=not videos and sound is _main(sounds)) for sound in sounds]
+    lines += [_subtitle_line(subtitle) for subtitle in subtitles]
+    if videos:
+        for video in videos:
+            lines += _variant(video, sounds, has_subtitles=bool(subtitles))
+    else:
+        lines += _sound_variant(sounds, has_subtitles=bool(subtitles))
     return "\n".join(lines) + "\n"
 
 
-def media(segments: Sequence[Segment], *, init: Piece | None = None) -> str:
-    """The media playlist of a whole track."""
-    durations = _rounded([segment.duration for segment in segments])
-    target = max((round_half_up(micros) for micros in durations), default=1)
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", f"#EXT-X-TARGETDURATION:{max(1, target)}", "#EXT-X-MEDIA-SEQUENCE:0"]
-    lines += ["#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-INDEPENDENT-SEGMENTS"]
+def media(segments: Sequence[Segment], init: InitSegment | None) -> str:
+    """The playlist of one track, whole and final."""
+    longest = max((segment.end - segment.start for segment in segments), default=Fraction(1))
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-TARGETDURATION:{max(1, _rounded(longest))}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
     if init is not None:
-        lines.append(f"#EXT-X-MAP:URI={_quoted(init.uri)}" + (f',BYTERANGE="{init.length}@{init.offset}"' if init.length else ""))
-    for segment, micros in zip(segments, durations, strict=True):
-        lines.append(f"#EXTINF:{micros // _MICRO}.{micros % _MICRO:06},")
-        if segment.piece.length is not None:
-            lines.append(f"#EXT-X-BYTERANGE:{segment.piece.length}@{segment.piece.offset}")
-        lines.append(segment.piece.uri)
-    lines.append("#EXT-X-ENDLIST")
-    return "\n".join(lines) + "\n"
+        part = "" if init.length is None else f',BYTERANGE="{init.length}@0"'
+        lines.append(f'#EXT-X-MAP:URI="{init.uri}"{part}')
+    for segment in segments:
+        lines.append(f"#EXTINF:{_seconds(segment)},")
+        if segment.length is not None:
+            lines.append(f"#EXT-X-BYTERANGE:{segment.length}@{segment.offset}")
+        lines.append(segment.uri)
+    return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 
-def storyboard(details: dict[str, Any], sheet_uri: Callable[[int], str]) -> str:
-    """WebVTT whose cues name a part of a sheet (`#xywh`). `details`: of the rendition, see `streaming.making.storyboard`."""
-    columns, rows = details["columns"], details["rows"]
-    width, height, count = details["tile_width_px"], details["tile_height_px"], details["count"]
-    lines = ["WEBVTT", ""]
-    for number in range(count):
-        sheet, place = divmod(number, columns * rows)
-        x, y = place % columns * width, place // columns * height
-        start_ms = round(Fraction(details["duration_ms"] * number, count))
-        end_ms = round(Fraction(details["duration_ms"] * (number + 1), count))
-        lines += [f"{_clock(start_ms)} --> {_clock(end_ms)}", f"{sheet_uri(sheet)}#xywh={x},{y},{width},{height}", ""]
-    return "\n".join(lines)
+def back_to_back(uri: str, *, timescale: int, first_byte: int, segments: Iterable[Sequence[int]]) -> Iterator[Segment]:
+    """Segments that lie one after the other in one object, as `[duration in ticks, length in bytes]`, after `first_byte` bytes."""
+    ticks, offset = 0, first_byte
+    for duration, length in segments:
+        yield Segment(Fraction(ticks, timescale), Fraction(ticks + duration, timescale), uri, offset, length)
+        ticks, offset = ticks + duration, offset + length
 
 
-def round_half_up(micros: int) -> int:
-    """Microseconds to the nearest second, as 4.3.3.1 wants a duration compared with the target."""
-    return (micros + _MICRO // 2) // _MICRO
+def one_by_one(durations: Sequence[Fraction], uri_of: Callable[[int], str]) -> list[Segment]:
+    """Segments that each have an address of their own; durations in seconds."""
+    ends = list(accumulate(durations))
+    return [Segment(end - duration, end, uri_of(index)) for index, (duration, end) in enumerate(zip(durations, ends, strict=True))]
 
 
-def _rounded(durations: Iterable[Fraction]) -> list[int]:
-    """In microseconds, so that the sum of the first n is never off by more than half of one: players add them up."""
-    result, end, shown = [], Fraction(0), 0
-    for duration in durations:
-        end += duration
-        now = round(end * _MICRO)
-        result.append(now - shown)
-        shown = now
-    return result
+def whole(uri: str, *, timescale: int, ticks: int) -> list[Segment]:
+    """One segment that is a whole object."""
+    return [Segment(Fraction(0), Fraction(max(1, ticks), timescale), uri)]
 
 
-def _named(tracks: Sequence[Alternative]) -> Iterable[tuple[Alternative, str]]:
-    """Tracks with names that differ within their group (4.3.4.1.1)."""
-    taken: set[str] = set()
-    for number, track in enumerate(tracks, start=1):
-        name = track.name or track.language or str(number)
-        while name in taken:
-            name = f"{track.name or track.language} {number}".strip()
-            number += 1
-        taken.add(name)
-        yield track, name
+def storyboard(sheets: Sheets) -> str:
+    """WebVTT whose cues are addresses of cells: `sheet.jpg#xywh=x,y,width,height` (Media Fragments URI 1.0, 4.2.2)."""
+    cells = sheets.columns * sheets.rows
+    ends = [*sheets.starts_ms[1:], max(sheets.duration_ms, (sheets.starts_ms or [0])[-1] + 1)]
+    cues = ["WEBVTT"]
+    for number, (start, end) in enumerate(zip(sheets.starts_ms, ends, strict=True)):
+        row, column = divmod(number % cells, sheets.columns)
+        place = f"{column * sheets.width_px},{row * sheets.height_px},{sheets.width_px},{sheets.height_px}"
+        cues.append(f"{_clock(start)} --> {_clock(end)}\n{sheets.urls[number // cells]}#xywh={place}")
+    return "\n\n".join(cues) + "\n"
 
 
-def _media(kind: str, group: str, track: Alternative, name: str) -> str:
-    attributes = [f"TYPE={kind}", f'GROUP-ID="{group}"', f"NAME={_quoted(name)}"]
-    if track.language and _is_language(track.language):
-        attributes.append(f'LANGUAGE="{track.language}"')
-    attributes += [f"DEFAULT={'YES' if track.is_default else 'NO'}", "AUTOSELECT=YES"]
-    if kind == "SUBTITLES":
-        attributes.append("FORCED=NO")
-    if track.channels:
-        attributes.append(f'CHANNELS="{track.channels}"')
-    return "#EXT-X-MEDIA:" + ",".join([*attributes, f"URI={_quoted(track.uri)}"])
+def _variant(video: VideoEntry, sounds: Sequence[SoundEntry], *, has_subtitles: bool) -> list[str]:
+    peak = video.peak_bps + max((sound.peak_bps for sound in sounds), default=0)
+    attributes = [f"BANDWIDTH={peak}"]
+    if video.average_bps:
+        attributes.append(f"AVERAGE-BANDWIDTH={video.average_bps + max((sound.average_bps for sound in sounds), default=0)}")
+    attributes.append(f'CODECS="{",".join([video.codecs, *_codecs(sounds)])}"')
+    attributes.append(f"RESOLUTION={video.width_px}x{video.height_px}")
+    if video.rate is not None:
+        attributes.append(f"FRAME-RATE={float(video.rate):.3f}")
+    if sounds:
+        attributes.append(f'AUDIO="{_AUDIO_GROUP}"')
+    if has_subtitles:
+        attributes.append(f'SUBTITLES="{_SUBTITLE_GROUP}"')
+    return [f"#EXT-X-STREAM-INF:{','.join(attributes)}", video.uri]
 
 
-def _stream_inf(variant: Variant, audio: Sequence[Alternative], subtitles: Sequence[Alternative]) -> str:
-    peak = variant.peak_bps + max((track.peak_bps for track in audio), default=0)
-    average = variant.average_bps + max((track.average_bps for track in audio), default=0)
-    codecs = [variant.codecs, *sorted({track.codecs for track in audio if track.codecs})]
-    attributes = [f"BANDWIDTH={max(1, peak)}", f"AVERAGE-BANDWIDTH={max(1, average)}", f'CODECS="{",".join(codecs)}"']
-    if variant.width_px and variant.height_px:
-        attributes.append(f"RESOLUTION={variant.width_px}x{variant.height_px}")
-    if variant.rate:
-        attributes.append(f"FRAME-RATE={ceil(variant.rate * 1000 - Fraction(1, 2)) / 1000:.3f}")
-    if audio:
-        attributes.append(f'AUDIO="{AUDIO_GROUP}"')
-    if subtitles:
-        attributes.append(f'SUBTITLES="{SUBTITLE_GROUP}"')
-    return "#EXT-X-STREAM-INF:" + ",".join(attributes)
+def _sound_variant(sounds: Sequence[SoundEntry], *, has_subtitles: bool) -> list[str]:
+    """One variant, the main sound; the others are its alternatives."""
+    main = _main(sounds)
+    attributes = [f"BANDWIDTH={max(sound.peak_bps for sound in sounds)}"]
+    if main.average_bps:
+        attributes.append(f"AVERAGE-BANDWIDTH={max(sound.average_bps for sound in sounds)}")
+    attributes.append(f'CODECS="{",".join(_codecs(sounds))}"')
+    if len(sounds) > 1:
+        attributes.append(f'AUDIO="{_AUDIO_GROUP}"')
+    if has_subtitles:
+        attributes.append(f'SUBTITLES="{_SUBTITLE_GROUP}"')
+    return [f"#EXT-X-STREAM-INF:{','.join(attributes)}", main.uri]
 
 
-def _quoted(text: str) -> str:
-    """A quoted string: names come from files, and line breaks and quotes may not be in it (4.2)."""
-    return '"' + "".join(" " if char in "\r\n" or ord(char) < 32 else "'" if char == '"' else char for char in text) + '"'
+def _main(sounds: Sequence[SoundEntry]) -> SoundEntry:
+    return next((sound for sound in sounds if sound.is_default), sounds[0])
 
 
-def _is_language(tag: str) -> bool:
-    """Looks like a language of RFC 5646: the file may say anything."""
-    return all(part.isascii() and part.isalnum() and len(part) <= 8 for part in tag.split("-"))
+def _codecs(sounds: Sequence[SoundEntry]) -> list[str]:
+    return list(dict.fromkeys(sound.codecs for sound in sounds))
 
 
-def _clock(milliseconds: int) -> str:
-    seconds, ms = divmod(milliseconds, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
+def _sound_line(sound: SoundEntry, *, is_carried: bool) -> str:
+    """`is_carried`: the variant's own playlist is this sound."""
+    attributes = [*_group_attributes("AUDIO", _AUDIO_GROUP, sound), f'CHANNELS="{sound.channels}"']
+    if not is_carried:
+        attributes.append(f'URI="{sound.uri}"')
+    return f"#EXT-X-MEDIA:{','.join(attributes)}"
+
+
+def _subtitle_line(subtitle: SubtitleEntry) -> str:
+    attributes = [*_group_attributes("SUBTITLES", _SUBTITLE_GROUP, subtitle), "FORCED=NO", f'URI="{subtitle.uri}"']
+    return f"#EXT-X-MEDIA:{','.join(attributes)}"
+
+
+def _group_attributes(type_: str, group: str, entry: SoundEntry | SubtitleEntry) -> list[str]:
+    attributes = [f"TYPE={type_}", f'GROUP-ID="{group}"', f'NAME="{quotable(entry.name)}"']
+    if entry.language:
+        attributes.append(f'LANGUAGE="{quotable(entry.language)}"')
+    attributes.append(f"DEFAULT={'YES' if entry.is_default else 'NO'}")
+    attributes.append(f"AUTOSELECT={'YES' if entry.is_default or entry.language else 'NO'}")
+    return attributes
+
+
+def quotable(text: str) -> str:
+    """`text` as a quoted string may hold it (RFC 8216, 4.2): neither quotes nor line ends nor other control characters."""
+    return "".join(" " if ord(char) < 32 or ord(char) == 127 else "'" if char == '"' else char for char in text).strip()
+
+
+def _seconds(segment: Segment) -> str:
+    length = _micros(segment.end) - _micros(segment.start)
+    return f"{length // MICROSECONDS}.{length % MICROSECONDS:06d}"
+
+
+def _micros(seconds: Fraction) -> int:
+    return round(seconds * MICROSECONDS)
+
+
+def _rounded(seconds: Fraction) -> int:
+    """To the nearest whole second, halves up: no EXTINF, rounded so, may exceed EXT-X-TARGETDURATION."""
+    return int(seconds + Fraction(1, 2))
+
+
+def _clock(ms: int) -> str:
+    """WebVTT's HH:MM:SS.mmm."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}"

@@ -12,8 +12,8 @@ from catalog.models import Source
 from catalog.selectors import list_files, list_parts
 from mam.accounts.access import require
 from streaming.choices import RenditionKind, RenditionState
-from streaming.decision import Decision, FileFacts, StreamFacts, decide
-from streaming.models import Rendition, StoredObject
+from streaming.decision import ClientSupport, Decision, FileFacts, StreamFacts, decide
+from streaming.models import Playback, Rendition, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,19 +34,33 @@ def get_playable_file(*, user: User, file_id: int) -> MediaFile:
     return file
 
 
-def get_decision(file: MediaFile) -> Decision:
-    """How `file` can be played."""
-    streams = [StreamFacts(stream.kind, stream.codec, stream.profile, stream.pixel_format) for stream in file.streams.all()]
-    return decide(
-        FileFacts(
-            kind=file.kind,
-            presence=file.presence,
-            probe_state=file.probe_state,
-            probe_reason=file.probe_reason,
-            container=file.container,
-            extension=file.extension,
-            streams=streams,
-        )
+def find_playback(file: MediaFile) -> Playback | None:
+    """The stored decision about `file`, also one about an older version."""
+    return Playback.objects.filter(file=file).first()
+
+
+def get_decision(file: MediaFile, client: ClientSupport | None = None, kept: Playback | None = None) -> Decision:
+    """What `file` needs to be played by `client`. `kept`: `find_playback`, where it was read already."""
+    return decide(facts_of(file, kept or find_playback(file)), client)
+
+
+def facts_of(file: MediaFile, kept: Playback | None, *, has_unfit_gops: bool = False) -> FileFacts:
+    """What is decided by. Reads the streams of `file`; what was found out about its GOPs is only in `kept`."""
+    streams = [
+        StreamFacts(stream.kind, stream.codec, stream.profile, stream.pixel_format, stream.field_order) for stream in file.streams.all()
+    ]
+    if kept is not None and kept.source_fingerprint == file.fingerprint:
+        has_unfit_gops = has_unfit_gops or any(reason["code"] == "playback_gops" for reason in kept.reasons)
+    return FileFacts(
+        kind=file.kind,
+        presence=file.presence,
+        probe_state=file.probe_state,
+        probe_reason=file.probe_reason,
+        container=file.container,
+        extension=file.extension,
+        streams=streams,
+        rotation=file.rotation,
+        has_unfit_gops=has_unfit_gops,
     )
 
 

@@ -1,104 +1,117 @@
-"""Addresses that expire: who holds one may fetch what was made of one version of one file, for a while, and nothing else.
+"""Addresses that open one version of one file for one viewer and for a while: tokens in the path of playlists and segments.
 
-A token is checked without any database query, so thousands of segments cost none. It is bound to the session it was given to, whose
-cookie has to come with it; a token for a program (API key, JWT) has no cookie to be bound to and lives shorter. Whoever loses the right
-to play keeps at most what is left of a token's life.
+A token is checked by arithmetic alone, no table is asked. It says file, version, time of expiry and to whom it is bound: the browser
+session it was made in, or (shared) whoever holds it, for programs that have no session. Logging out, another session and the time end
+it; a right that is taken away is noticed when a fresh token is asked for, so at the latest when it expires.
+
+Form: base64url of `kind (1 byte) | file id (8) | version (6) | expiry (4, seconds since 1970) | session digest (12) | MAC (16)`.
+The MAC is HMAC-SHA256 cut to 128 bits (RFC 2104, 5), under a key of its own made from SECRET_KEY.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
+import struct
 import time
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
-from mam.lib.errors import MamError, gettext_noop
+from streaming.errors import TokenExpiredError, TokenForeignError, TokenInvalidError
 
 if TYPE_CHECKING:
     from catalog.models import MediaFile
 
-SESSION_LIFE_S = 12 * 3600
-SHARE_LIFE_S = 2 * 3600
-# Tokens of one viewer are the same for so long: a page opened again finds the segments in the browser's cache.
-_STEP_S = 3600
-_SALT = "streaming.tokens"
-_MAX_CHARS = 200
-_SHARED = "any"
+_BODY = struct.Struct(">BQ6sI12s")
+_MAC_BYTES = 16
+_DIGEST_BYTES = 12
+_VERSION_BYTES = 6
+_CHARS = 63
+_BOUND, _SHARED = 1, 2
+_NOBODY = bytes(_DIGEST_BYTES)
 
 
-class TokenInvalidError(MamError):
-    """Not one of ours, tampered with, of another file, or of another session."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and when it ends."""
 
-    code = "address_invalid"
-    template = gettext_noop("This address is not valid for you. Open the video again.")
-    http_status = 403
+    text: str
+    expires_s: int  # since 1970-01-01 UTC
 
-
-class TokenExpiredError(MamError):
-    """It was valid."""
-
-    code = "address_expired"
-    template = gettext_noop("This address has expired. Open the video again.")
-    http_status = 403
+    @property
+    def expires_at(self) -> datetime:
+        """In UTC."""
+        return datetime.fromtimestamp(self.expires_s, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token stands for."""
+    """What a sound token opens."""
 
     file_id: int
-    version: str  # `version_of` the file
-    expires_s: int  # since 1970 UTC
-    binding: str  # of a session, or "any"
+    version: str  # `version_of` its fingerprint
+    expires_s: int
+    is_shared: bool
 
 
 def version_of(fingerprint: str) -> str:
-    """Twelve hex digits that change with the file's fingerprint, which itself says more than an address should."""
-    return hashlib.sha256(fingerprint.encode()).hexdigest()[:12]
+    """Twelve hex digits that change with MediaFile.fingerprint, which itself says more than an address should."""
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[: 2 * _VERSION_BYTES]
 
 
-def issue(file: MediaFile, *, session_key: str | None) -> str:
-    """A token for `file` as it is now; `session_key` None for programs. Characters of a path segment only."""
-    life_s = SESSION_LIFE_S if session_key else SHARE_LIFE_S
-    expires_s = (int(time.time()) // _STEP_S + 1) * _STEP_S + life_s
-    binding = _binding(session_key) if session_key else _SHARED
-    claims = f"{file.pk}.{version_of(file.fingerprint)}.{expires_s:x}.{binding}"
-    return f"{claims}.{_signature(claims)}"
+def issue(file: MediaFile, *, session_key: str | None, now_s: float | None = None) -> Token:
+    """A token for the present version of `file`, bound to a session; shared without one. The same for half of its life, for caches."""
+    kind = _SHARED if session_key is None else _BOUND
+    life_s = settings.MAM_STREAM_SHARE_S if session_key is None else settings.MAM_STREAM_TOKEN_S
+    step_s = max(1, life_s // 2)
+    expires_s = (int(time.time() if now_s is None else now_s) // step_s + 2) * step_s
+    owner = _NOBODY if session_key is None else _digest(session_key)
+    body = _BODY.pack(kind, file.pk, bytes.fromhex(version_of(file.fingerprint)), expires_s, owner)
+    return Token(base64.urlsafe_b64encode(body + _mac(body)).rstrip(b"=").decode("ascii"), expires_s)
 
 
-def check(token: str, *, session_key: str | None) -> Grant:
-    """What `token` grants to the bearer of `session_key`. Raises TokenInvalidError, TokenExpiredError. No query, microseconds."""
-    grant = _read(token)
-    if grant is None:
-        raise TokenInvalidError
-    if grant.expires_s < time.time():
+def verify(token: str, session_key: str, *, now_s: float | None = None) -> Grant:
+    """What `token` opens for a request with this session key ("" for none).
+
+    Raises TokenInvalidError (not ours or tampered with), TokenExpiredError, TokenForeignError (made in another session).
+    """
+    kind, file_id, version, expires_s, owner = _BODY.unpack(_authentic(token))
+    if (time.time() if now_s is None else now_s) >= expires_s:
         raise TokenExpiredError
-    if grant.binding != _SHARED and not (session_key and hmac.compare_digest(grant.binding, _binding(session_key))):
+    if kind == _BOUND and not (session_key and hmac.compare_digest(owner, _digest(session_key))):
+        raise TokenForeignError
+    return Grant(file_id, version.hex(), expires_s, kind == _SHARED)
+
+
+def _authentic(token: str) -> bytes:
+    """The body of a token that we made. Only the one way of writing it is taken, so that no address has a twin."""
+    if len(token) != _CHARS or not token.isascii():
         raise TokenInvalidError
-    return grant
+    try:
+        data = base64.b64decode(token + "=", altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise TokenInvalidError from error
+    body, mac = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
+    if len(body) != _BODY.size or not hmac.compare_digest(mac, _mac(body)):
+        raise TokenInvalidError
+    return body
 
 
-@lru_cache(maxsize=4096)
-def _read(token: str) -> Grant | None:
-    """The grant of a token with our signature; None for all else."""
-    claims, _, signature = token.rpartition(".")
-    if len(token) > _MAX_CHARS or not token.isascii() or not hmac.compare_digest(signature, _signature(claims)):
-        return None
-    file_id, version, expires, binding = claims.split(".")
-    return Grant(int(file_id), version, int(expires, 16), binding)
+def _mac(body: bytes) -> bytes:
+    return hmac.digest(_key(settings.SECRET_KEY, "token"), body, "sha256")[:_MAC_BYTES]
 
 
-@lru_cache(maxsize=4096)
-def _binding(session_key: str) -> str:
-    return salted_hmac(f"{_SALT}.session", session_key, secret=settings.SECRET_KEY, algorithm="sha256").hexdigest()[:24]
+def _digest(session_key: str) -> bytes:
+    """Names a session without giving it away."""
+    return hmac.digest(_key(settings.SECRET_KEY, "session"), session_key.encode(), "sha256")[:_DIGEST_BYTES]
 
 
-def _signature(claims: str) -> str:
-    digest = salted_hmac(_SALT, claims, secret=settings.SECRET_KEY, algorithm="sha256").digest()
-    return urlsafe_b64encode(digest[:24]).decode()
+@lru_cache(maxsize=8)
+def _key(secret: str, use: str) -> bytes:
+    return hmac.digest(secret.encode(), f"streaming.tokens {use}".encode(), hashlib.sha256)

@@ -1,14 +1,20 @@
-"""Routes of streaming."""
+"""Routes of streaming. What lies under /stream/ never comes to Django: `streaming.delivery` answers it."""
 
 from django.urls import path
 
-from streaming.views import media, pages, posters
+from streaming.views import hls, media, pages, posters
 
 app_name = "streaming"
 urlpatterns = [
     path("watch/<int:file_id>/", pages.watch, name="watch"),
     path("watch/<int:file_id>/player/", pages.file_player, name="file_player"),
     path("watch/<int:file_id>/viewed/", pages.viewed, name="viewed"),
+    path("watch/<int:file_id>/position/", pages.position, name="position"),
+    path("watch/<int:file_id>/fault/", pages.fault, name="fault"),
+    path("watch/<int:file_id>/retry/", pages.retry, name="retry"),
     path("posters/<int:file_id>.jpg", posters.poster, name="poster"),
     path("media/<int:file_id>/<str:name>", media.media, name="media"),
+    path("hls/<str:token>/main.m3u8", hls.main, name="hls_main"),
+    path("hls/<str:token>/storyboard.vtt", hls.storyboard_cues, name="storyboard"),
+    path("hls/<str:token>/<slug:name>.m3u8", hls.track, name="hls_track"),
 ]
