@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 import unicodedata
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from catalog.choices import Presence
 from catalog.models import MediaFile, Source
@@ -60,6 +62,14 @@ def make_source(server: SmbServer, **options: object) -> Source:
 def run(source: Source, mode: str = ScanMode.FULL) -> str:
     """Run a scan job with all its retries; returns the job's state."""
     scans.request_scan(source=source, mode=mode, user=None)
+    state: str = run_pending("fast", kinds=[scans.SCAN_KIND])[-1].state
+    source.refresh_from_db()
+    return state
+
+
+def run_when_due(source: Source) -> str:
+    """What the clock begins at the source's next poll; returns the job's state."""
+    assert scans.enqueue_due(timezone.now() + timedelta(seconds=source.poll_interval_s))
     state: str = run_pending("fast", kinds=[scans.SCAN_KIND])[-1].state
     source.refresh_from_db()
     return state
@@ -152,6 +162,48 @@ class TestShares:
         assert run(source) == JobState.SUCCEEDED
         assert found(source) == paths
         assert source.state == "online"
+
+    def test_a_share_that_gets_another_name_changes_no_row_and_is_back_by_itself(self, smb: SmbServer) -> None:
+        paths = make_tree(smb.root, folders=3)
+        source = make_source(smb)
+        run(source)
+        before = list(MediaFile.objects.order_by("pk").values())
+        smb.rename_share("media", "archive")
+        try:
+            assert run_when_due(source) == JobState.FAILED
+        finally:
+            smb.rename_share("archive", "media")
+        assert list(MediaFile.objects.order_by("pk").values()) == before
+        assert (source.state, source.state_code) == ("offline", "source_share_missing")
+        assert source.state_params["target"].startswith(smb.url)
+
+        assert run_when_due(source) == JobState.SUCCEEDED
+
+        assert (source.state, source.state_code) == ("online", "")
+        assert found(source) == paths
+        assert MediaFile.objects.filter(presence=Presence.PRESENT).count() == len(before)
+
+    def test_other_content_under_the_shares_name_changes_no_row_and_the_right_one_is_back_by_itself(
+        self, smb: SmbServer, tmp_path: Path
+    ) -> None:
+        make_tree(smb.root, folders=3)
+        source = make_source(smb)
+        run(source)
+        before = list(MediaFile.objects.order_by("pk").values())
+        (tmp_path / smb.root.name / "Somebody else's").mkdir(parents=True)
+        (tmp_path / smb.root.name / "Somebody else's" / "holiday.mp4").touch()
+        smb.point_share_at(tmp_path)
+        try:
+            assert run_when_due(source) == JobState.FAILED
+        finally:
+            smb.point_share_at(smb.daemon.root)
+        assert list(MediaFile.objects.order_by("pk").values()) == before
+        assert (source.state, source.state_code) == ("degraded", "root_replaced")
+
+        assert run_when_due(source) == JobState.SUCCEEDED
+
+        assert (source.state, source.state_code) == ("online", "")
+        assert MediaFile.objects.filter(presence=Presence.PRESENT).count() == MediaFile.objects.count() == len(before)
 
     def test_an_emptied_root_changes_no_row(self, smb: SmbServer) -> None:
         make_tree(smb.root, folders=3)
