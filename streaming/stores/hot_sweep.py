@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _LOCK_AGE_S = 86_400
 class Entry:
     """A file of the cache as the sweep found it."""
 
-    used_at: float  # seconds since the epoch
+    used_at: float  # seconds since the epoch; infinite: a draft
     size_bytes: int
     path: str
 
@@ -48,7 +49,7 @@ class Sweeper:
         self._now = time.time()
 
     def entries(self) -> list[Entry]:
-        """Every entry there is. Drafts of killed processes and folders that are empty are deleted on the way."""
+        """Every entry there is, and the drafts of those that are about to be. What the dead left is deleted on the way."""
         return list(self._walk(str(self._root), is_root=True))
 
     def evict(self, entries: list[Entry], excess_bytes: int) -> Swept:
@@ -79,17 +80,20 @@ class Sweeper:
                     yield Entry(status.st_mtime, status.st_size, child.path)
         if not is_root:
             for child in hidden:
-                self._tidy(child, has_entries=has_entries)
+                yield from self._drafts(child, has_entries=has_entries)
             with contextlib.suppress(OSError):  # not empty, or gone
                 Path(folder).rmdir()
 
-    def _tidy(self, child: os.DirEntry[str], *, has_entries: bool) -> None:
-        """Delete a draft of a killed process, or a lock in a folder that nobody fills any more."""
+    def _drafts(self, child: os.DirEntry[str], *, has_entries: bool) -> Iterator[Entry]:
+        """A draft that somebody writes. That of a killed process is deleted, as is a lock in a folder that nobody fills any more."""
         with contextlib.suppress(FileNotFoundError):
-            age_s = self._now - child.stat(follow_symlinks=False).st_mtime
+            status = child.stat(follow_symlinks=False)
+            age_s = self._now - status.st_mtime
             is_draft = child.name.endswith(".part")
             if age_s > _DRAFT_AGE_S if is_draft else age_s > _LOCK_AGE_S and not has_entries:
                 _delete_unused(child.path)
+            elif is_draft:
+                yield Entry(math.inf, status.st_size, child.path)
 
 
 def _list(folder: str) -> list[os.DirEntry[str]]:

@@ -120,3 +120,13 @@ def studio(shelf: Shelf, media_workers: MediaWorkers, settings: Settings, tmp_pa
     rungs = [{"short_px": 180, "crf": 20, "max_bps": 2_000_000}, {"short_px": 90, "crf": 20, "max_bps": 1_000_000}]
     settings.MAM_PRESETS = settings.MAM_PRESETS | {"hls": {"speed": "superfast", "rungs": rungs}}
     return Studio(shelf, media_workers)
+
+
+@pytest.fixture
+def own_store(settings: Settings, tmp_path: Path) -> Path:
+    """The folder of this test's own renditions."""
+    location = tmp_path / "renditions"
+    renditions = {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": location}}
+    cache = {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": tmp_path / "cache"}}
+    settings.STORAGES = settings.STORAGES | {"renditions": renditions, "cache": cache}
+    return location
