@@ -70,6 +70,31 @@ _TYPES = {
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an address names. `path`: a local file; else `name` is an object of the store."""
+
+    name: str
+    content_type: str
+    path: Path | None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _find_object(file_id: int, name: str) -> Found:
+    """Where an object of the file is: a name never moves. TokenInvalidError for one of another file, StreamPartMissingError."""
+    if not _OBJECT.fullmatch(name):
+        raise StreamPartMissingError
+    if objects.file_id_of(name) != file_id:
+        raise TokenInvalidError
+    return Found(name, _TYPES.get(name.rpartition(".")[2], _UNKNOWN_TYPE), objects.local_path(name))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _accelerated(prefix: str, path: Path) -> str:
+    """What nginx is told: the way to the file, below the prefix that it maps."""
+    return prefix.rstrip("/") + quote(os.fsencode(path))
+
+
 class Segments(Protocol):
     """Who makes segments on demand. Both raise MamErrors, and give the path of a whole file in the local cache."""
 
@@ -78,15 +103,6 @@ class Segments(Protocol):
 
     async def segment(self, file_id: int, version: str, track: str, index: int, *, viewer: str) -> Path:
         """A media segment; cancelled, an encoder that nobody else waits for stops. `viewer` tells viewers apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What an address names. `path`: a local file; else `name` is an object of the store."""
-
-    name: str
-    content_type: str
-    path: Path | None
 
 
 class Delivery:
@@ -105,6 +121,8 @@ class Delivery:
         request = Request(scope, receive)
         try:
             await self._answer(request, send)
+        except _ViewerGoneError:
+            return  # nobody is there to be answered
         except MamError as error:
             await _refuse(request, send, error)
 
@@ -114,22 +132,15 @@ class Delivery:
             await send(_LAST)
             return
         token, _, rest = request.scope["path"][len(PREFIX) :].partition("/")
-        grant = grant_of(token, request.headers.get("cookie", ""))
-        found = self._find_object(grant, rest[2:]) if rest.startswith("o/") else await self._find_segment(request, token, grant, rest)
+        grant = grant_of(token, request.cookies)
+        found = _find_object(grant.file_id, rest[2:]) if rest.startswith("o/") else await self._find_segment(request, token, grant, rest)
         headers = {"Content-Type": found.content_type, "Cache-Control": cache_control(grant), "X-Content-Type-Options": "nosniff"}
         if settings.X_ACCEL_PREFIX and found.path is not None:
-            place = settings.X_ACCEL_PREFIX.rstrip("/") + quote(os.fsencode(found.path))
+            place = _accelerated(settings.X_ACCEL_PREFIX, found.path)
             await _send_head(send, HTTPStatus.OK, headers | {"X-Accel-Redirect": place, "Content-Length": "0"})
             await send(_LAST)
             return
         await self._send(request, send, found, headers)
-
-    def _find_object(self, grant: Grant, name: str) -> Found:
-        if not _OBJECT.fullmatch(name):
-            raise StreamPartMissingError
-        if objects.file_id_of(name) != grant.file_id:
-            raise TokenInvalidError
-        return Found(name, _TYPES.get(name.rpartition(".")[2], _UNKNOWN_TYPE), objects.local_path(name))
 
     async def _find_segment(self, request: Request, token: str, grant: Grant, rest: str) -> Found:
         match = _SEGMENT.fullmatch(rest)
@@ -196,13 +207,17 @@ class _Leaving:
         return self._task is not None and self._task.done()
 
 
+class _ViewerGoneError(Exception):
+    """The connection was closed before there was anything to send."""
+
+
 async def _unless_gone(making: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """What is being made, unless the viewer goes away meanwhile: then it is cancelled, and CancelledError raised."""
+    """What is being made, unless the viewer goes away meanwhile: then it is cancelled, and _ViewerGoneError raised."""
     task, leaving = asyncio.ensure_future(making), asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise asyncio.CancelledError
+            raise _ViewerGoneError
         return task.result()
     finally:
         for waiting in (task, leaving):
@@ -286,16 +301,26 @@ def _for_viewers() -> Iterator[None]:
 class Request:
     """What is looked at of a request."""
 
-    __slots__ = ("headers", "method", "receive", "scope")
+    __slots__ = ("method", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.receive = receive
         self.method: str = scope["method"]
-        self.headers = CaseInsensitiveMapping({name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]})
+
+    @property
+    def cookies(self) -> bytes:
+        """The Cookie header."""
+        return next((value for name, value in self.scope["headers"] if name == b"cookie"), b"")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All headers, whatever their case."""
+        pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.scope["headers"])
+        return CaseInsensitiveMapping(dict(pairs))
 
 
-def grant_of(token: str, cookies: str) -> Grant:
+def grant_of(token: str, cookies: bytes) -> Grant:
     """What `token` opens for a request with this Cookie header. TokenInvalidError, TokenExpiredError, TokenForeignError."""
     grant = _remembered_grant(token, cookies)
     if grant.expires_s <= time.time():
@@ -304,9 +329,9 @@ def grant_of(token: str, cookies: str) -> Grant:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _remembered_grant(token: str, cookies: str) -> Grant:
+def _remembered_grant(token: str, cookies: bytes) -> Grant:
     """Time aside, the answer for a token and a cookie never changes."""
-    return tokens.verify(token, parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME, ""))
+    return tokens.verify(token, parse_cookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, ""))
 
 
 def cache_control(grant: Grant) -> str:

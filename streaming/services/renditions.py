@@ -18,7 +18,7 @@ from django.utils import timezone
 from mam.accounts import access
 from mam.accounts.services import record_audit
 from mam.jobs.errors import JobInterruptedError
-from mam.jobs.models import JobPriority
+from mam.jobs.models import JobPriority, JobState
 from mam.jobs.services import enqueue
 from streaming.choices import RenditionKind, RenditionState
 from streaming.models import Rendition, StoredObject, Track
@@ -101,7 +101,7 @@ def want(*, file: MediaFile, kind: str, priority: int = JobPriority.NORMAL, user
             file=file, kind=kind, defaults={"state": RenditionState.WANTED, "source_fingerprint": file.fingerprint}
         )
         is_settled = row.source_fingerprint == file.fingerprint and row.state in {RenditionState.READY, RenditionState.FAILED}
-        if is_settled and not again:
+        if (is_settled or _is_being_made(row, file)) and not again:
             return row
         row.job = _enqueue(file, kind, priority, user)
         if is_settled or row.state != RenditionState.WANTED or row.source_fingerprint != file.fingerprint:
@@ -109,6 +109,12 @@ def want(*, file: MediaFile, kind: str, priority: int = JobPriority.NORMAL, user
         row.state, row.source_fingerprint = RenditionState.WANTED, file.fingerprint
         row.save(update_fields=["job", "state", "source_fingerprint", "attempts", "error_code", "error_params", "log_tail"])
     return row
+
+
+def _is_being_made(row: Rendition, file: MediaFile) -> bool:
+    """A job is at it now: another one would find nothing to do."""
+    is_wanted = row.state == RenditionState.WANTED and row.source_fingerprint == file.fingerprint
+    return is_wanted and row.job is not None and row.job.state == JobState.RUNNING
 
 
 def _enqueue(file: MediaFile, kind: str, priority: int, user: User | None) -> Job:
