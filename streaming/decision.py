@@ -228,6 +228,11 @@ def choose(needs: PlaybackMode, stock: Stock) -> PlaybackMode:
     )
 
 
+def is_copyable(facts: FileFacts) -> bool:
+    """Whether a change of container makes HLS of it, also where it plays as it lies."""
+    return _look_at(facts, ClientSupport()).is_copyable
+
+
 def container_label(facts: FileFacts) -> str:
     """What people call the container: the file's extension where FFmpeg knows the family by many names."""
     names = facts.container.split(",")

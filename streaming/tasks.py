@@ -10,7 +10,7 @@ from mam.jobs.services import enqueue
 from mam.lib.errors import gettext_noop
 from streaming import selectors
 from streaming.choices import RenditionKind
-from streaming.making import ladder, posters, proxy, storyboard, waveform, workshop
+from streaming.making import hls, posters, proxy, storyboard, waveform, workshop
 from streaming.making.jobs import make
 from streaming.services import posters as services
 from streaming.services import upkeep
@@ -66,7 +66,7 @@ def sweep_workshops() -> None:
 @job(kind="streaming.hls", queue="media", max_attempts=3, label=gettext_noop("Make an HLS stream"))
 def make_hls(ctx: JobContext) -> dict[str, Any] | None:
     """Make the stream that players get: by copy where that is enough, else the ladder."""
-    return make(ctx, kind=RenditionKind.HLS, maker=ladder.make_ladder)
+    return make(ctx, kind=RenditionKind.HLS, maker=hls.make_hls)
 
 
 @job(kind="streaming.proxy", queue="media", max_attempts=3, label=gettext_noop("Make a proxy"))

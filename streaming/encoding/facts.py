@@ -16,10 +16,12 @@ MAX_AUDIO_TRACKS = 16
 MAX_SUBTITLE_TRACKS = 32
 PQ, HLG = "smpte2084", "arib-std-b67"
 
+_AAC_CHANNELS = {1, 2, 6}  # what every browser plays
 _MAX_RATE = 60
 _BROADCAST_RATES = tuple(
     Fraction(*pair) for pair in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (50, 1), (60000, 1001), (60, 1))
 )
+_SAME = Fraction(1, 4000)  # a quarter of the distance of 24 and 23.976
 _NEAR = Fraction(2, 100)  # a variable rate so near to a broadcast rate was recorded at it, and frames are missing
 _COVER_CODECS = {"mjpeg", "png", "bmp"}  # the only picture of an audio file is its cover
 _TEXT_SUBTITLES = {
@@ -69,6 +71,7 @@ class AudioFacts:
     is_default: bool
     codec: str
     source_channels: int
+    is_copyable: bool = False  # AAC-LC as it is: browsers play it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,12 @@ def picture_facts(file: MediaFile) -> PictureFacts | None:
     if file.rotation % 180:
         width, height = height, width
     source_rate = stream.frame_rate
-    is_variable = source_rate is None or not _is_regular(source_rate)
     return PictureFacts(
         stream_index=stream.index,
         width_px=width,
         height_px=height,
-        rate=_output_rate(source_rate, is_variable=is_variable),
-        is_variable=is_variable,
+        rate=_output_rate(source_rate),
+        is_variable=source_rate is None or _exact(source_rate) is None,
         is_interlaced=stream.field_order in ("tt", "bb", "tb", "bt"),
         top_field_first=stream.field_order in ("tt", "bt"),  # the second letter is what is shown first, of woven fields
         transfer=stream.color_transfer,
@@ -132,6 +134,7 @@ def audio_facts(file: MediaFile) -> tuple[AudioFacts, ...]:
             is_default=stream is default,
             codec=stream.codec,
             source_channels=stream.channels or 0,
+            is_copyable=stream.codec == "aac" and stream.profile == "LC" and (stream.channels or 0) in _AAC_CHANNELS,
         )
         for number, stream in enumerate(streams)
     )
@@ -155,17 +158,26 @@ def _square(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
     return (round(width * aspect), height) if aspect >= 1 else (width, round(height / aspect))
 
 
-def _is_regular(rate: Fraction) -> bool:
-    """It looks like a rate that somebody chose: whole frames a second, or a half, or NTSC's 1000/1001 of it."""
-    return rate.denominator <= 2 or (rate * 1001 / 1000).denominator == 1
+def _exact(rate: Fraction) -> Fraction | None:
+    """The constant rate that this is; None if it looks like the average of a changing one.
+
+    Containers that write a frame's length in nanoseconds give 19001/317 for 60000/1001.
+    """
+    nearest = min(_BROADCAST_RATES, key=lambda known: abs(known - rate))
+    if abs(nearest - rate) <= nearest * _SAME:
+        return nearest
+    # Whole frames a second, or a half, or NTSC's 1000/1001 of it.
+    return rate if rate.denominator <= 2 or (rate * 1001 / 1000).denominator == 1 else None
 
 
-def _output_rate(rate: Fraction | None, *, is_variable: bool) -> Fraction:
+def _output_rate(rate: Fraction | None) -> Fraction:
+    """The constant rate in which a picture of this rate, or of this rate on average, is shown."""
     if rate is None:
         return Fraction(30)
-    if is_variable:
-        nearest = min(_BROADCAST_RATES, key=lambda known: abs(known - rate))
-        if abs(nearest - rate) <= nearest * _NEAR:
-            return nearest
-        return Fraction(60 if rate > 31 else 30)
-    return rate / ceil(rate / _MAX_RATE)
+    exact = _exact(rate)
+    if exact is not None:
+        return exact / ceil(exact / _MAX_RATE)
+    nearest = min(_BROADCAST_RATES, key=lambda known: abs(known - rate))
+    if abs(nearest - rate) <= nearest * _NEAR:
+        return nearest
+    return Fraction(60 if rate > 31 else 30)

@@ -55,8 +55,10 @@ class Making:
         return made
 
     def discard(self) -> None:
-        """Delete what was stored."""
-        store.discard(made.name for made in self.stored)
+        """Delete what was stored until now."""
+        store.discard([made.name for made in self.stored])
+        self.stored.clear()
+        self._folder = ""
 
     @contextmanager
     def source(self) -> Iterator[SourceInput]:

@@ -80,12 +80,8 @@ def make_ladder(making: Making) -> Made:
 def graph_for(source: Any, plan: Plan, timeline: Timeline, directory: Path) -> Any:
     """The one graph of ffmpeg-python: an output file per track, named by it."""
     outputs = list(_video_outputs(source, plan, plan.picture, timeline, directory)) if plan.picture else []
-    for audio in plan.audio:
-        sound = sound_of(source, audio, timeline)
-        outputs.append(ffmpeg.output(sound, str(directory / f"{audio.name}.aac"), f="adts", **encoding.audio_options(audio.channels)))
-    for subtitle in plan.subtitles:
-        text = source[str(subtitle.stream_index)]
-        outputs.append(ffmpeg.output(text, str(directory / f"{subtitle.name}.vtt"), f="webvtt", **{"c:s": "webvtt"}))
+    outputs += [sound_output(source, audio, timeline, directory) for audio in plan.audio]
+    outputs += [subtitle_output(source, subtitle, directory) for subtitle in plan.subtitles]
     return ffmpeg.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
 
 
@@ -103,6 +99,17 @@ def _video_outputs(source: Any, plan: Plan, picture: PictureFacts, timeline: Tim
         yield ffmpeg.output(own, str(directory / f"{rung.name}.mp4"), f="mp4", movflags=FRAGMENTS, **options)
 
 
+def sound_output(source: Any, audio: AudioFacts, timeline: Timeline, directory: Path) -> Any:
+    """An audio track, encoded, as ADTS in `<name>.aac`: for `store_audio`."""
+    sound = sound_of(source, audio, timeline)
+    return ffmpeg.output(sound, str(directory / f"{audio.name}.aac"), f="adts", **encoding.audio_options(audio.channels))
+
+
+def subtitle_output(source: Any, subtitle: SubtitleFacts, directory: Path) -> Any:
+    """A subtitle track as WebVTT in `<name>.vtt`: for `store_subtitles`."""
+    return ffmpeg.output(source[str(subtitle.stream_index)], str(directory / f"{subtitle.name}.vtt"), f="webvtt", **{"c:s": "webvtt"})
+
+
 def sound_of(source: Any, audio: AudioFacts, timeline: Timeline) -> Any:
     """The samples of an audio stream from media time 0 on, without holes."""
     sound = source[str(audio.stream_index)]
@@ -117,7 +124,7 @@ def _made(making: Making, plan: Plan, timeline: Timeline, directory: Path, cpu_m
     made += [track for audio in plan.audio if (track := store_audio(making, audio, plan.grid, directory)) is not None]
     if not made:
         raise tracks.EncodeIncompleteError(detail="neither picture nor sound")
-    seconds = max(sum(ticks for ticks, _ in track.segments) / Fraction(track.timescale) for track in made)
+    seconds = max(map(duration_of_track, made))
     made += [store_subtitles(making, subtitle, timeline, seconds, directory) for subtitle in plan.subtitles]
     top = plan.rungs[0] if plan.rungs else None
     return Made(
@@ -156,8 +163,11 @@ def store_audio(making: Making, audio: AudioFacts, grid: SegmentGrid, directory:
     encoded, path = directory / f"{audio.name}.aac", directory / f"{audio.name}.mp4"
     packed = tracks.pack_audio(encoded, path, grid, channels=audio.channels, language=audio.language)
     encoded.unlink()
-    if packed is None:
-        return None
+    return stored_sound(making, audio, packed, path, channels=audio.channels) if packed else None
+
+
+def stored_sound(making: Making, audio: AudioFacts, packed: tracks.Packed, path: Path, *, channels: int) -> MadeTrack:
+    """Store the packaged track at `path`, which goes."""
     made = MadeTrack(
         object=making.put(path.name, path, content_type=tracks.AUDIO_TYPE),
         name=audio.name,
@@ -165,11 +175,16 @@ def store_audio(making: Making, audio: AudioFacts, grid: SegmentGrid, directory:
         language=audio.language,
         title=audio.title,
         is_default=audio.is_default,
-        channels=audio.channels,
+        channels=channels,
         **tracks.measures(packed),
     )
     path.unlink()
     return made
+
+
+def duration_of_track(track: MadeTrack) -> Fraction:
+    """Seconds."""
+    return sum((Fraction(segment[0]) for segment in track.segments), Fraction(0)) / track.timescale
 
 
 def store_subtitles(making: Making, subtitle: SubtitleFacts, timeline: Timeline, seconds: Fraction, directory: Path) -> MadeTrack:

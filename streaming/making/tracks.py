@@ -80,7 +80,7 @@ def index_video(path: Path, grid: SegmentGrid) -> tuple[Packed, int]:
             segments.append([])
         segments[-1].append(fragment)
         frames += fragment.samples
-    return _packed(track.init, segments), frames
+    return packed(track.init, segments), frames
 
 
 def _read(file: BinaryIO) -> fmp4.FragmentedTrack:
@@ -90,7 +90,8 @@ def _read(file: BinaryIO) -> fmp4.FragmentedTrack:
         raise EncodeIncompleteError(detail=str(error)) from error
 
 
-def _packed(init: fmp4.Init, segments: Sequence[Sequence[fmp4.Fragment]]) -> Packed:
+def packed(init: fmp4.Init, segments: Sequence[Sequence[fmp4.Fragment]]) -> Packed:
+    """The measures of a file that is `init` and then `segments`, each of whole fragments."""
     return Packed(
         codecs=init.codecs,
         timescale=init.timescale,
@@ -149,13 +150,13 @@ def _batches(first: aac.Packet, rest: Iterator[aac.Packet], grid: SegmentGrid) -
     yield batch
 
 
-def measures(packed: Packed) -> dict[str, Any]:
+def measures(track: Packed) -> dict[str, Any]:
     """The fields of a `MadeTrack` that come from the bytes."""
     return {
-        "codecs": packed.codecs,
-        "timescale": packed.timescale,
-        "init_bytes": packed.init_bytes,
-        "segments": packed.segments,
-        "average_bps": packed.average_bps,
-        "peak_bps": packed.peak_bps,
+        "codecs": track.codecs,
+        "timescale": track.timescale,
+        "init_bytes": track.init_bytes,
+        "segments": track.segments,
+        "average_bps": track.average_bps,
+        "peak_bps": track.peak_bps,
     }

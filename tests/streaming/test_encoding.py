@@ -83,6 +83,7 @@ def test_sizes_never_exceed_the_source_and_keep_its_shape(fields: dict[str, Any]
         ((120000, 1001), (60000, 1001), False, 120, 60000),
         ((240, 1), (60, 1), False, 120, 15360),
         ((1, 1), (1, 1), False, 2, 16384),
+        ((19001, 317), (60000, 1001), False, 120, 60000),  # Matroska, from nanoseconds
         ((359000, 12034), (30000, 1001), True, 60, 30000),  # a telephone, a few frames short
         ((2487, 100), (25, 1), True, 50, 12800),
         ((1733, 100), (30, 1), True, 60, 15360),

@@ -50,6 +50,7 @@ class Fragment:
     """A `moof` with its `mdat`."""
 
     offset: int  # in the file
+    head_bytes: int  # of the `moof`
     size_bytes: int
     decode_time: int  # `tfdt`
     duration: int  # of all its samples, in ticks
@@ -205,6 +206,7 @@ def _fragment(moof: bytes, offset: int, end: int, defaults: TrackDefaults) -> Fr
         raise Fmp4Error("a fragment without samples")
     return Fragment(
         offset=offset,
+        head_bytes=len(moof),
         size_bytes=end - offset,
         decode_time=samples[0].decode_time,
         duration=sum(sample.duration for sample in samples),
