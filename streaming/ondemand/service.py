@@ -63,6 +63,7 @@ class OnDemand:
         self._failures: dict[Path, tuple[float, MamError]] = {}
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
+        self.made = 0  # segments encoded by runs of this process that are over
 
     async def init(self, file_id: int, version: str, track: str) -> Path:
         """The init segment of a track. Raises as `segment`; does not read the source."""
@@ -150,6 +151,7 @@ class OnDemand:
         """In the run's thread, before it gives its claims back."""
         with self._lock:
             self._runs.discard(run)
+            self.made += run.made
             if run.error is not None:
                 self._failures[run.order.path_of(run.order.index + run.made)] = (time.monotonic(), run.error)
 

@@ -9,35 +9,13 @@ from asgiref.sync import sync_to_async
 
 from tests.frame_clips import RATES, Numbered, make
 from tests.streaming.making import Studio, frames_in
-from tests.streaming.ondemand import open_door, player_of
+from tests.streaming.ondemand import player_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pytest_django.fixtures import Settings
-
-    from mam.lib.media import MediaWorkers
     from streaming.ondemand.service import OnDemand
-    from tests.streaming.conftest import Shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-c:a", "aac")
-
-
-@pytest.fixture
-def studio(shelf: Shelf, media_workers: MediaWorkers, settings: Settings, tmp_path: Path) -> Studio:
-    settings.DATA_DIR = tmp_path / "var"
-    rungs = [{"short_px": 180, "crf": 20, "max_bps": 2_000_000}, {"short_px": 90, "crf": 20, "max_bps": 1_000_000}]
-    settings.MAM_PRESETS = settings.MAM_PRESETS | {"hls": {"speed": "superfast", "rungs": rungs}}
-    return Studio(shelf, media_workers)
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[OnDemand]:
-    door = open_door(tmp_path / "cache")
-    yield door
-    door.close()
 
 
 CLIPS = {
