@@ -24,7 +24,7 @@ def nfc(text: str) -> str:
 
 def fold(text: str) -> str:
     """NFC and case-folded, of any length; equal for names people would call the same. Idempotent."""
-    return nfc(nfc(text).casefold())
+    return text.lower() if text.isascii() else nfc(nfc(text).casefold())
 
 
 def name_key(text: str) -> str:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PROBED_KINDS = (FileKind.VIDEO, FileKind.AUDIO)
+# Plain strings: SQLite binds a member of an enumeration, a subclass of str, only after it has looked for an adapter.
+_KINDS = {extension: str(kind) for extension, kind in KIND_BY_EXTENSION.items()}
+_OTHER = FileKind.OTHER.value
+_PENDING, _NONE = ProbeState.PENDING.value, ProbeState.NONE.value
+PROBED_KINDS = (FileKind.VIDEO.value, FileKind.AUDIO.value)
 
 
 @dataclass(slots=True)
@@ -101,7 +105,7 @@ def chunked(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
 
 def kind_of(extension: str) -> str:
     """FileKind by extension (lower case, no dot)."""
-    return KIND_BY_EXTENSION.get(extension, FileKind.OTHER)
+    return _KINDS.get(extension, _OTHER)
 
 
 def extension_of(name: str) -> str:
@@ -111,4 +115,4 @@ def extension_of(name: str) -> str:
 
 def first_probe_state(kind: str) -> str:
     """Where a file begins that was never probed, or whose bytes changed."""
-    return ProbeState.PENDING if kind in PROBED_KINDS else ProbeState.NONE
+    return _PENDING if kind in PROBED_KINDS else _NONE

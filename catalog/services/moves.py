@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import F, Q, Value
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from catalog.models import Source
     from catalog.services.registration import Listing
     from mam.lib.sources import Entry
+
+
+FEW_ABSENT = 500  # absent files of a source that are compared with every batch; of more only those with a name or id of the batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +119,10 @@ def match(
     if not fresh:
         return {}
     left = {file.pk: file for file, _at in absent}
-    left.update(_left_by_file_id(source, fresh, gone))
-    left.update(_absent_by_name(source, fresh))
+    left.update(_left_before(source, fresh, gone))
     left = {pk: file for pk, file in left.items() if pk not in seen}
+    if not left:
+        return {}
     by_id = {_identity(file): file for file in left.values() if file.file_id is not None}
     arrivals: dict[int, KnownFile] = {}
     taken: set[int] = set()
@@ -136,23 +142,26 @@ def _identity(file: KnownFile) -> tuple[int | None, ...]:
     return (file.file_id,) if file.presence == Presence.GROWING else (file.file_id, file.size_bytes, file.mtime_ns)
 
 
-def _left_by_file_id(source: Source, fresh: Sequence[Entry], gone: Gone) -> dict[int, KnownFile]:
-    rows: dict[int, KnownFile] = {}
-    for ids in chunked({entry.file_id for entry in fresh if entry.file_id is not None}):
-        is_left = Q(absent_since__isnull=False) | Q(presence__in=(Presence.MISSING, Presence.HELD)) | Q(pk__in=gone.files)
-        for row in MediaFile.objects.filter(is_left, source=source, file_id__in=ids).values_list(*KNOWN_COLUMNS):
-            rows[row[0]] = KnownFile(*row)
-    return rows
+def _left_before(source: Source, fresh: Sequence[Entry], gone: Gone) -> dict[int, KnownFile]:
+    """Rows that a look just missed (`gone`), and rows that earlier listings lacked; of many only those that may be among `fresh`.
 
-
-def _absent_by_name(source: Source, fresh: Sequence[Entry]) -> dict[int, KnownFile]:
+    Missing and held files are among the latter: `absent_since` is cleared only when a file is seen again.
+    """
     absent = MediaFile.objects.filter(source=source, absent_since__isnull=False)
-    if not absent.exists():
-        return {}
-    rows: dict[int, KnownFile] = {}
+    rows = list(absent.values_list(*KNOWN_COLUMNS)[: FEW_ABSENT + 1])
+    if len(rows) > FEW_ABSENT:
+        rows = _absent_like(absent, fresh)
+    for ids in chunked(gone.files):
+        rows.extend(MediaFile.objects.filter(source=source, pk__in=ids).values_list(*KNOWN_COLUMNS))
+    return {row[0]: KnownFile(*row) for row in rows}
+
+
+def _absent_like(absent: QuerySet[MediaFile], fresh: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for file_ids in chunked({entry.file_id for entry in fresh if entry.file_id is not None}):
+        rows.extend(absent.filter(file_id__in=file_ids).values_list(*KNOWN_COLUMNS))
     for keys in chunked({name_key(entry.name) for entry in fresh}):
-        for row in absent.filter(name_key__in=keys).values_list(*KNOWN_COLUMNS):
-            rows[row[0]] = KnownFile(*row)
+        rows.extend(absent.filter(name_key__in=keys).values_list(*KNOWN_COLUMNS))
     return rows
 
 
@@ -169,18 +178,25 @@ def _match_names(fresh: Sequence[Entry], left: list[KnownFile], arrivals: dict[i
             arrivals[indexes[0]] = leavers[key][0]
 
 
-def move_folder(
-    *, source: Source, parent: Folder, entry: Entry, listed: Mapping[int, Set[str]], gone: Gone, deltas: Deltas
-) -> Folder | None:
-    """The known folder that `entry`, new in `parent`, is: taken here with all that is below it. None: a new folder.
+def known_folders(*, source: Source, entries: Iterable[Entry]) -> dict[tuple[int, int], int]:
+    """Folders that one of `entries`, directories without a row at their place, may have been before: (file id, mtime) -> id."""
+    found: dict[tuple[int, int], int] = {}
+    for ids in chunked(entry.file_id for entry in entries if entry.file_id is not None):
+        rows = Folder.objects.filter(source=source, file_id__in=ids).exclude(parent=None).order_by("pk")
+        for file_id, mtime_ns, pk in rows.values_list("file_id", "mtime_ns", "pk"):
+            found.setdefault((file_id or 0, mtime_ns), pk)
+    return found
 
-    A renamed directory keeps its id and its mtime; a reused inode has another mtime. Totals move by `deltas`.
-    `listed`: folder id -> names of the directories its listing has, for the folders that were just listed.
+
+def move_folder(*, pk: int, parent: Folder, entry: Entry, listed: Mapping[int, Set[str]], gone: Gone, deltas: Deltas) -> Folder | None:
+    """Take the folder `pk`, which `known_folders` named for `entry`, to `parent`, with all that is below it.
+
+    None: it has not left its place, so `entry` is a new folder. A renamed directory keeps its id and its mtime; a reused inode has
+    another mtime. Totals move by `deltas`. `listed`: folder id -> names of the directories its listing has, for the folders that were
+    just listed.
     """
-    if entry.file_id is None:
-        return None
-    folder = Folder.objects.filter(source=source, file_id=entry.file_id, mtime_ns=entry.mtime_ns).exclude(parent=None).first()
-    if folder is None or folder.parent_id is None or f"{parent.lineage}{parent.pk}/".startswith(folder.subtree_prefix):
+    folder = Folder.objects.get(pk=pk)  # as it is now: one above it may have moved in this batch
+    if folder.parent_id is None or f"{parent.lineage}{parent.pk}/".startswith(folder.subtree_prefix):
         return None
     names = listed.get(folder.parent_id)
     has_left = folder.name not in names if names is not None else folder.is_missing or folder.pk in gone.folders

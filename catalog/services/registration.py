@@ -13,42 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from catalog.choices import Presence, ProbeState
+from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
 from catalog.services import moves
-from catalog.services.known import KnownFile, chunked, extension_of, first_probe_state, kind_of, load_known, lock_files
-from catalog.services.rollups import HERE, Deltas, lock_totals, totals_of_file
+from catalog.services.file_rows import INSERT_COLUMNS, UPDATE_COLUMNS, FileRows, Found
+from catalog.services.known import KnownFile, chunked, load_known, lock_files
+from catalog.services.rollups import HERE, Deltas, lock_totals
 from catalog.text import name_key, path_key
-from mam.lib.bulk import database_time, insert_rows, update_rows
+from mam.lib.bulk import database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from catalog.models import Source
     from mam.lib.sources import Entry
-
-INSERT_COLUMNS = [
-    "source_id",
-    "first_seen_at",
-    "folder_id",
-    "name",
-    "name_key",
-    "extension",
-    "kind",
-    "size_bytes",
-    "mtime_ns",
-    "ctime_ns",
-    "file_id",
-    "presence",
-    "settled_since",
-    "probe_state",
-    "probe_priority",
-]
-UPDATE_COLUMNS = [*INSERT_COLUMNS[2:], "version", "absent_since"]
-NEW_FILE_PRIORITY = 20  # probed before the old archive, after what a person asked for (JobPriority.HIGH)
-OLD_FILE_PRIORITY = 60
-_NEW_FILE_AGE_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,32 +82,37 @@ class _Batch:
     def __init__(self, source: Source, listings: Sequence[Listing], settle: timedelta, gone: moves.Gone) -> None:
         self.source = source
         self.listings = listings
-        self.settle = settle
         self.gone = gone
         self.result = Registered()
         self.deltas = Deltas()
-        self.fresh: list[tuple[Folder, Entry, datetime]] = []
+        self.rows = FileRows(source_id=source.pk, settle=settle, deltas=self.deltas)
+        self.fresh: list[Found] = []  # names not known in their folder
+        self.new: list[Found] = []  # of these, what is not a known file
         self.absent: list[tuple[KnownFile, datetime]] = []
-        self.inserts: list[tuple[Any, ...]] = []
         self.updates: list[tuple[Any, ...]] = []
         self.moving: list[int] = []
         self.seen: set[int] = set()  # rows that are where they were
         self.replaced: dict[tuple[int, str], KnownFile] = {}
         self.listed_folders = {one.folder_id: {entry.name for entry in one.entries if entry.is_dir} for one in listings}
+        self.maybe_moved: dict[tuple[int, int], int] = {}  # as `moves.known_folders` says
+        self.new_folders: list[Folder] = []
         self.absent_folders: list[tuple[Folder, datetime]] = []
         self.moved_folder_ids: set[int] = set()
 
     def run(self) -> Registered:
+        prefer_indexes()
         lock_totals([self.source.pk])
         folder_ids = [listing.folder_id for listing in self.listings]
         folders = Folder.objects.select_for_update().order_by("pk").in_bulk(folder_ids)
         files = load_known(folder_ids)
         children = _load_children(folder_ids)
+        self._ask_for_moved_folders(children)
         for listing in self.listings:
             folder = folders.get(listing.folder_id)
             if folder is not None:  # else removed meanwhile: its source was deleted
                 self._compare_folders(folder, listing, children[folder.pk])
                 self._compare_files(folder, listing, files.get(folder.pk, {}))
+        self.result.subfolders.extend(Folder.objects.bulk_create(self.new_folders))
         for child, at in self.absent_folders:
             if child.pk not in self.moved_folder_ids:
                 self._folder_absent(child, at)
@@ -139,25 +123,34 @@ class _Batch:
         return self.result
 
     # --- directories ------------------------------------------------------------------------------------------------
+    def _ask_for_moved_folders(self, children: Mapping[int, Mapping[str, Folder]]) -> None:
+        new = (
+            entry
+            for one in self.listings
+            if self.listed_folders[one.folder_id]
+            for entry in one.entries
+            if entry.is_dir and entry.name not in children.get(one.folder_id, ())
+        )
+        self.maybe_moved = moves.known_folders(source=self.source, entries=new)
+
     def _compare_folders(self, folder: Folder, listing: Listing, known: dict[str, Folder]) -> None:
-        new: list[Folder] = []
-        for entry in listing.entries:
+        listed = self.listed_folders[folder.pk]
+        for entry in listing.entries if listed else ():
             if not entry.is_dir:
                 continue
             child = known.get(entry.name) or self._moved_folder(folder, entry)
             if child is None:
-                new.append(_new_folder(self.source, folder, entry))
+                self.new_folders.append(_new_folder(self.source, folder, entry))
             else:
                 _refresh_folder(child, entry)
                 self.result.subfolders.append(child)
-        self.result.subfolders.extend(Folder.objects.bulk_create(new))
-        listed = self.listed_folders[folder.pk]
         self.absent_folders.extend((child, listing.listed_at) for name, child in known.items() if name not in listed)
 
     def _moved_folder(self, parent: Folder, entry: Entry) -> Folder | None:
-        folder = moves.move_folder(
-            source=self.source, parent=parent, entry=entry, listed=self.listed_folders, gone=self.gone, deltas=self.deltas
-        )
+        pk = self.maybe_moved.get((entry.file_id or 0, entry.mtime_ns))
+        if pk is None or entry.file_id is None:
+            return None
+        folder = moves.move_folder(pk=pk, parent=parent, entry=entry, listed=self.listed_folders, gone=self.gone, deltas=self.deltas)
         if folder is not None:
             self.result.moved += folder.total_files
             self.moved_folder_ids.add(folder.pk)
@@ -178,117 +171,75 @@ class _Batch:
 
     # --- files ------------------------------------------------------------------------------------------------------
     def _compare_files(self, folder: Folder, listing: Listing, known: dict[str, KnownFile]) -> None:
-        names = set()
-        for entry in listing.entries:
-            if entry.is_dir:
-                continue
-            names.add(entry.name)
-            file = known.get(entry.name)
-            if file is None:
-                self.fresh.append((folder, entry, listing.listed_at))
-            elif file.is_other(entry):  # renamed over, or swapped: either may be found elsewhere
-                self.fresh.append((folder, entry, listing.listed_at))
-                self.absent.append((file, listing.listed_at))
-                self.replaced[folder.pk, entry.name] = file
-            else:
-                self._seen_again(file, entry, listing.listed_at)
-        self.result.files += len(names)
-        self.absent.extend((file, listing.listed_at) for name, file in known.items() if name not in names)
-        folder.listed_at = listing.listed_at
+        at = listing.listed_at
+        files = [entry for entry in listing.entries if not entry.is_dir]
+        if known:
+            self._compare_with_known(folder, files, at, known)
+        else:
+            self.fresh.extend((folder.pk, entry, at) for entry in files)
+        self.result.files += len(files)
+        folder.listed_at = at
         folder.listed_mtime_ns = listing.mtime_ns
         folder.list_error = ""
 
-    def _seen_again(self, file: KnownFile, entry: Entry, at: datetime) -> None:
+    def _compare_with_known(self, folder: Folder, files: Sequence[Entry], at: datetime, known: dict[str, KnownFile]) -> None:
+        for entry in files:
+            file = known.get(entry.name)
+            found = (folder.pk, entry, at)
+            if file is None:
+                self.fresh.append(found)
+            elif file.is_other(entry):  # renamed over, or swapped: either may be found elsewhere
+                self.fresh.append(found)
+                self.absent.append((file, at))
+                self.replaced[folder.pk, entry.name] = file
+            else:
+                self._seen_again(file, found)
+        names = {entry.name for entry in files}
+        self.absent.extend((file, at) for name, file in known.items() if name not in names)
+
+    def _seen_again(self, file: KnownFile, found: Found) -> None:
         self.seen.add(file.pk)
+        _folder_id, entry, at = found
         is_same = file.is_same(entry)
         settled_since = file.settled_since if is_same else at
         is_settled = is_same and file.presence == Presence.PRESENT
-        presence = Presence.PRESENT if is_settled else self._presence(entry, settled_since, at)
-        if presence == Presence.GROWING:
-            self.result.growing_folder_ids.add(file.folder_id)
+        presence = Presence.PRESENT if is_settled else self.rows.presence(found, settled_since)
         is_known_exactly = is_same and file.ctime_ns == entry.ctime_ns and file.file_id == entry.file_id
         if is_known_exactly and not file.is_gone and presence == file.presence:
             return
         self.result.changed += not is_same
         self.result.restored += file.is_gone
-        probe_state = file.probe_state if is_same else first_probe_state(file.kind)
-        self._update(file, file.folder_id, entry, presence, settled_since, file.version + (not is_same), probe_state)
-
-    def _presence(self, entry: Entry, settled_since: datetime, at: datetime) -> str:
-        """Still when its mtime lies back long enough, or (clocks differ) when we saw the same fingerprint for long enough."""
-        age_s = at.timestamp() - entry.mtime_ns / 1e9
-        is_still = age_s > self.settle.total_seconds() or at - settled_since >= self.settle
-        return Presence.PRESENT if is_still else Presence.GROWING
+        self.updates.append(self.rows.seen(file, found, is_same=is_same, settled_since=settled_since, presence=presence))
 
     def _place_fresh(self) -> None:
         """Names not known at their place: files that moved here, or new ones."""
-        entries = [entry for _folder, entry, _at in self.fresh]
+        entries = [entry for _folder_id, entry, _at in self.fresh]
         arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone, seen=self.seen)
-        found = {file.pk for file in arrivals.values()}
-        for index, (folder, entry, at) in enumerate(self.fresh):
+        if not arrivals and not self.replaced:
+            self.new = self.fresh
+            return
+        known = {file.pk for file in arrivals.values()}
+        for index, found in enumerate(self.fresh):
+            folder_id, entry, _at = found
             file = arrivals.get(index)
-            namesake = self.replaced.get((folder.pk, entry.name))
+            namesake = self.replaced.get((folder_id, entry.name))
             if file is not None:
-                self._move(file, folder, entry, at)
-            elif namesake is not None and namesake.pk not in found:
-                found.add(namesake.pk)  # written anew under its name, as most programs save
-                self._seen_again(namesake, entry, at)
+                self._move(file, found)
+            elif namesake is not None and namesake.pk not in known:
+                known.add(namesake.pk)  # written anew under its name, as most programs save
+                self._seen_again(namesake, found)
             else:
-                self._insert(folder, entry, at)
-        self.absent = [(file, at) for file, at in self.absent if file.pk not in found]
+                self.new.append(found)
+        self.absent = [(file, at) for file, at in self.absent if file.pk not in known]
 
-    def _move(self, file: KnownFile, folder: Folder, entry: Entry, at: datetime) -> None:
-        self.result.moved += (file.folder_id, file.name) != (folder.pk, entry.name)
+    def _move(self, file: KnownFile, found: Found) -> None:
+        folder_id, entry, at = found
+        self.result.moved += (file.folder_id, file.name) != (folder_id, entry.name)
         self.moving.append(file.pk)
         is_same = (file.size_bytes, file.mtime_ns) == (entry.size_bytes, entry.mtime_ns)
         settled_since = file.settled_since if is_same else at
-        presence = self._presence(entry, settled_since, at)
-        probe_state = file.probe_state if is_same else first_probe_state(file.kind)
-        self._update(file, folder.pk, entry, presence, settled_since, file.version + (not is_same), probe_state)
-
-    def _insert(self, folder: Folder, entry: Entry, at: datetime) -> None:
-        presence = self._presence(entry, at, at)
-        if presence == Presence.GROWING:
-            self.result.growing_folder_ids.add(folder.pk)
-        self.result.added += 1
-        is_recent = at.timestamp() - entry.mtime_ns / 1e9 < _NEW_FILE_AGE_S
-        priority = NEW_FILE_PRIORITY if is_recent else OLD_FILE_PRIORITY
-        row = self._row(folder.pk, entry, presence, at, None, priority)
-        self.inserts.append((self.source.pk, database_time(at), *row))
-
-    def _update(
-        self, file: KnownFile, folder_id: int, entry: Entry, presence: str, settled_since: datetime, version: int, probe_state: str
-    ) -> None:
-        self.deltas.change(file.folder_id, file.totals(), None)
-        priority = OLD_FILE_PRIORITY if version == file.version else NEW_FILE_PRIORITY
-        row = self._row(folder_id, entry, presence, settled_since, probe_state, priority)
-        self.updates.append((*row, version, None, file.pk))
-
-    def _row(
-        self, folder_id: int, entry: Entry, presence: str, settled_since: datetime, probe_state: str | None, priority: int
-    ) -> tuple[Any, ...]:
-        """Values of `INSERT_COLUMNS[2:]`; notes what the row adds to its folder. A renamed file may become media by its new name."""
-        extension = extension_of(entry.name)
-        kind = kind_of(extension)
-        if probe_state in (None, ProbeState.NONE):
-            probe_state = first_probe_state(kind)
-        after = totals_of_file(kind=kind, size_bytes=entry.size_bytes, presence=presence, probe_state=str(probe_state))
-        self.deltas.change(folder_id, None, after)
-        return (
-            folder_id,
-            entry.name,
-            name_key(entry.name),
-            extension,
-            kind,
-            entry.size_bytes,
-            entry.mtime_ns,
-            entry.ctime_ns,
-            entry.file_id,
-            presence,
-            database_time(settled_since),
-            probe_state,
-            priority,
-        )
+        presence = self.rows.presence(found, settled_since)
+        self.updates.append(self.rows.seen(file, found, is_same=is_same, settled_since=settled_since, presence=presence))
 
     def _mark_absent(self) -> None:
         newly = [(file, at) for file, at in self.absent if not file.is_gone]
@@ -300,20 +251,25 @@ class _Batch:
         # A rename may give a file the name that another one leaves in this batch: park the movers, (folder, name) stays unique.
         update_rows(MediaFile, ["name"], ((f".moving-{pk}", pk) for pk in self.moving))
         update_rows(MediaFile, UPDATE_COLUMNS, self.updates)
-        insert_rows(MediaFile, INSERT_COLUMNS, self.inserts)
+        self._insert_new()
         columns = ["listed_at", "listed_mtime_ns", "list_error"]
         rows = ((database_time(f.listed_at), f.listed_mtime_ns, f.list_error, pk) for pk, f in folders.items() if f.listed_at)
         update_rows(Folder, columns, rows)
         self.deltas.apply()
+        self.result.growing_folder_ids = self.rows.growing_folder_ids
         self._note_arrivals()
+
+    def _insert_new(self) -> None:
+        if not self.new:
+            return
+        ids = reserve_ids(MediaFile, len(self.new))
+        insert_rows(MediaFile, INSERT_COLUMNS, self.rows.new(ids, self.new))
+        self.result.added += len(ids)
+        self.result.arrived_ids.extend(ids)
 
     def _note_arrivals(self) -> None:
         arrived = self.result.arrived_ids
         arrived.extend(self.moving)
-        if self.inserts:
-            since = min(listing.listed_at for listing in self.listings)
-            for ids in chunked({folder.pk for folder, _entry, _at in self.fresh}):
-                arrived.extend(MediaFile.objects.filter(folder_id__in=ids, first_seen_at__gte=since).values_list("pk", flat=True))
         for folder in Folder.objects.filter(pk__in=self.moved_folder_ids):
             inside = Folder.objects.filter(moves.subtree(folder))
             arrived.extend(MediaFile.objects.filter(folder__in=inside).values_list("pk", flat=True))

@@ -1,6 +1,6 @@
-"""Many rows at database speed: COPY on PostgreSQL, `executemany` on SQLite. For services that write listings.
+"""Many rows at database speed: COPY and arrays on PostgreSQL, `executemany` on SQLite. For services that write listings.
 
-Django's `bulk_create` makes 5 to 10 thousand file rows a second, these two 22 to 65 (FACTS, Database 6).
+Django's `bulk_create` makes 5 to 10 thousand file rows a second, these 22 to 65 (FACTS, Database 6).
 """
 
 from __future__ import annotations
@@ -13,47 +13,92 @@ from django.db import connections
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model
 
 Row = Sequence[Any]
 
 
+def reserve_ids(model: type[Model], count: int, *, using: str = "default") -> list[int]:
+    """Ids for `count` rows that `insert_rows` shall write, so that nobody has to ask for them afterwards. Inside a transaction.
+
+    PostgreSQL takes them from the column's sequence; on SQLite they follow the last one, which the transaction keeps for itself.
+    """
+    connection = connections[using]
+    table, key = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            quoted = connection.ops.quote_name(table)
+            cursor.execute(
+                "SELECT nextval(name) FROM (SELECT pg_get_serial_sequence(%s, %s) AS name OFFSET 0) AS found, generate_series(1, %s)",
+                [quoted, key, count],
+            )
+            return [pk for (pk,) in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = cursor.fetchone()
+    first = last[0] + 1 if last else 1
+    return list(range(first, first + count))
+
+
 def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row], *, using: str = "default") -> None:
     """Insert `rows` (values in the order of `columns`, already in database form); other columns get their database default.
 
+    `rows` may be made on the way: PostgreSQL works on the first while the later ones are made. Making them must not use the database.
     Must run inside a transaction when it has to be atomic with other writes.
     """
     connection = connections[using]
-    table = connection.ops.quote_name(model._meta.db_table)
-    names = ", ".join(connection.ops.quote_name(column) for column in columns)
+    table, names = _quoted(connection, model, columns)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608  (names of our models only)
+            cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", list(rows))  # noqa: S608  (names of our models only)
 
 
 def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row], *, using: str = "default") -> None:
-    """Set `columns` of the rows named by the last value of each row, the primary key."""
-    connection = connections[using]
-    table = connection.ops.quote_name(model._meta.db_table)
-    sets = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
-    key = connection.ops.quote_name(str(model._meta.pk.column))
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", list(rows))  # noqa: S608
+    """Set `columns` of the rows named by the last value of each row, the primary key. Callers have locked the rows, or something above."""
+    _update(model, columns, list(rows), "{column} = {value}", using)
 
 
 def add_to_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row], *, using: str = "default") -> None:
-    """Add to integer `columns` of the rows named by the last value of each row. Callers order rows by key: no deadlocks."""
+    """Add to integer `columns` of the rows named by the last value of each row. Callers as those of `update_rows`."""
+    _update(model, columns, list(rows), "{column} = {table}.{column} + {value}", using)
+
+
+def _update(model: type[Model], columns: Sequence[str], rows: list[Row], change: str, using: str) -> None:
+    if not rows:
+        return
     connection = connections[using]
-    table = connection.ops.quote_name(model._meta.db_table)
-    quoted = [connection.ops.quote_name(column) for column in columns]
-    sets = ", ".join(f"{column} = {column} + %s" for column in quoted)
+    table, (*names, key) = _quoted(connection, model, [*columns, str(model._meta.pk.column)])
     with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {table} SET {sets} WHERE id = %s", list(rows))  # noqa: S608
+        if connection.vendor == "postgresql":  # one statement, an array for each column, instead of a round trip for each row
+            types = {field.column: str(field.cast_db_type(connection)).partition("(")[0] for field in model._meta.concrete_fields}
+            arrays = ", ".join(f"%s::{types[column]}[]" for column in (*columns, model._meta.pk.column))
+            sets = ", ".join(change.format(column=name, table=table, value=f"given.{name}") for name in names)
+            statement = f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS given ({', '.join([*names, key])})"  # noqa: S608
+            cursor.execute(f"{statement} WHERE {table}.{key} = given.{key}", [list(values) for values in zip(*rows, strict=True)])
+        else:
+            sets = ", ".join(change.format(column=name, table=table, value="%s") for name in names)
+            cursor.executemany(f"UPDATE {table} SET {sets} WHERE {key} = %s", rows)  # noqa: S608
+
+
+def _quoted(connection: BaseDatabaseWrapper, model: type[Model], columns: Sequence[str]) -> tuple[str, list[str]]:
+    return connection.ops.quote_name(model._meta.db_table), [connection.ops.quote_name(column) for column in columns]
+
+
+def prefer_indexes(*, using: str = "default") -> None:
+    """To the end of this transaction, read by indexes wherever there are any.
+
+    PostgreSQL's statistics lag minutes behind a bulk load. Until they are there it takes a hundred folders for a large part of the
+    table and reads all of it, again for every batch. SQLite reads by indexes anyway.
+    """
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
 
 
 def database_time(value: datetime, *, using: str = "default") -> Any:

@@ -1,0 +1,141 @@
+"""What a batch of listings costs, and what it recognises, at the level of the service that writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalog.choices import Presence
+from catalog.models import Folder, MediaFile, Source
+from catalog.services import moves, rollups
+from catalog.services.registration import Listing, Registered, ensure_root, register_listings
+from mam.lib.sources import Entry
+from tests.factories import make_source
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+OLD_NS = 1_500_000_000 * 10**9
+SETTLE = timedelta(seconds=15)
+
+
+def directory(name: str, file_id: int, mtime_ns: int = OLD_NS) -> Entry:
+    return Entry(name, True, 0, mtime_ns, mtime_ns, file_id)
+
+
+def clip(name: str, file_id: int | None, *, size_bytes: int = 5, mtime_ns: int = OLD_NS) -> Entry:
+    return Entry(name, False, size_bytes, mtime_ns, mtime_ns, file_id)
+
+
+def register(source: Source, *listings: tuple[Folder, list[Entry]], minutes: int = 0) -> Registered:
+    at = NOW + timedelta(minutes=minutes)
+    return register_listings(
+        source=source, settle=SETTLE, listings=[Listing(folder.pk, entries, OLD_NS, at) for folder, entries in listings]
+    )
+
+
+def folders_of(source: Source, *names: str) -> list[Folder]:
+    """New folders in the root of `source`, with file ids from 100."""
+    root = ensure_root(source=source)
+    found = register(source, (root, [directory(name, 100 + number) for number, name in enumerate(names)]))
+    return found.subfolders
+
+
+def statements_of(count: int) -> int:
+    """How many it takes to register `count` folders of as many files, each with a folder of its own in it."""
+    source = make_source()
+    folders = folders_of(source, *(f"{number}" for number in range(count)))
+    listings = [
+        (folder, [directory("inner", 1_000 + folder.pk), *(clip(f"{number}.mp4", folder.pk * 1_000 + number) for number in range(count))])
+        for folder in folders
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        result = register(source, *listings)
+    assert (result.added, len(result.subfolders)) == (count * count, count)
+    return len(queries)
+
+
+def test_a_first_look_takes_the_same_few_statements_for_a_few_folders_and_for_many() -> None:
+    assert statements_of(30) == statements_of(3) <= 20
+
+
+def test_the_ids_of_new_files_are_told() -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "a")
+    first = register(source, (folder, [clip("one.mp4", 1)]))
+    second = register(source, (folder, [clip("one.mp4", 1), clip("two.mp4", 2), clip("three.mp4", 3)]), minutes=1)
+    assert [MediaFile.objects.get(pk=pk).name for pk in first.arrived_ids] == ["one.mp4"]
+    assert [MediaFile.objects.get(pk=pk).name for pk in second.arrived_ids] == ["two.mp4", "three.mp4"]
+
+
+@pytest.mark.parametrize("few", [0, 500])
+def test_files_that_left_long_ago_are_recognised_however_many_there_are(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moves, "FEW_ABSENT", few)
+    source = make_source()
+    here, there = folders_of(source, "here", "there")
+    register(source, (here, [clip("by id.mp4", 1), clip("by name.mp4", None, size_bytes=77), clip("gone.mp4", 3)]))
+    old = {file.name: file.pk for file in MediaFile.objects.all()}
+    register(source, (here, []), minutes=1)
+    MediaFile.objects.filter(name="by id.mp4").update(presence=Presence.MISSING)
+
+    found = register(source, (there, [clip("renamed.mp4", 1), clip("by name.mp4", None, size_bytes=77), clip("new.mp4", 9)]), minutes=2)
+
+    now = {file.name: file.pk for file in MediaFile.objects.filter(folder=there)}
+    assert (now["renamed.mp4"], now["by name.mp4"]) == (old["by id.mp4"], old["by name.mp4"])
+    assert now["new.mp4"] not in old.values()
+    assert (found.moved, found.added) == (2, 1)
+    assert MediaFile.objects.get(pk=old["by id.mp4"]).presence == Presence.PRESENT
+
+
+def test_a_folder_and_one_that_was_in_it_move_in_one_batch() -> None:
+    source = make_source()
+    root = ensure_root(source=source)
+    outer, target = folders_of(source, "outer", "target")
+    (inner,) = register(source, (outer, [directory("inner", 200)])).subfolders
+    register(source, (inner, [clip("a.mp4", 1)]))
+
+    register(
+        source,
+        (root, [directory("target", 101)]),
+        (target, [directory("moved", 100), directory("apart", 200)]),
+        (outer, []),
+        minutes=1,
+    )
+
+    outer.refresh_from_db()
+    inner.refresh_from_db()
+    assert (outer.path, inner.path) == ("target/moved", "target/apart")
+    assert inner.lineage == f"/{root.pk}/{target.pk}/"
+    assert MediaFile.objects.get().folder_id == inner.pk
+
+
+@pytest.mark.parametrize(("age_s", "presence"), [(14, Presence.GROWING), (16, Presence.PRESENT)])
+def test_a_new_file_is_growing_until_its_time_lies_back_long_enough(age_s: int, presence: str) -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "a")
+    mtime_ns = round(NOW.timestamp() - age_s) * 10**9
+    found = register(source, (folder, [clip("a.mp4", 1, mtime_ns=mtime_ns)]))
+    assert MediaFile.objects.get().presence == presence
+    assert found.growing_folder_ids == ({folder.pk} if presence == Presence.GROWING else set())
+    assert rollups.verify(source=source) == []
+
+
+@pytest.mark.parametrize(("days", "priority"), [(6, 20), (8, 60)])
+def test_new_files_of_this_week_are_analysed_before_the_old_archive(days: int, priority: int) -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "a")
+    mtime_ns = round((NOW - timedelta(days=days)).timestamp()) * 10**9
+    register(source, (folder, [clip("a.mp4", 1, mtime_ns=mtime_ns)]))
+    assert MediaFile.objects.get().probe_priority == priority
+
+
+def test_every_kind_of_file_counts_as_a_rebuild_counts_it() -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "a")
+    register(source, (folder, [clip(f"a.{extension}", number) for number, extension in enumerate(["mp4", "wav", "srt", "jpg", "xyz"])]))
+    folder.refresh_from_db()
+    assert (folder.total_files, folder.total_videos, folder.total_pending, folder.total_bytes) == (5, 1, 2, 25)
+    assert rollups.verify(source=source) == []

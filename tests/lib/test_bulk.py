@@ -1,0 +1,98 @@
+"""Rows written in bulk are the rows Django would have written, on whatever database the tests run on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalog.models import Collection
+from mam.lib.bulk import add_to_rows, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.django_db
+
+THEN = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
+ODD_NAMES = ["탭\t줄\n끝", "\\N", "NULL", "{1,2}", "'quoted' \"%s\" %", "🂡", " ", "a" * 200]
+COLUMNS = ["id", "name", "description", "created_at", "position"]
+
+
+def rows_of(ids: Sequence[int], names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return [(pk, name, name[::-1], database_time(THEN), number) for number, (pk, name) in enumerate(zip(ids, names, strict=True))]
+
+
+def stored(*columns: str) -> list[tuple[Any, ...]]:
+    return list(Collection.objects.order_by("pk").values_list(*columns))
+
+
+def test_reserved_ids_belong_to_nobody_else() -> None:
+    before = Collection.objects.create(name="before")
+    ids = reserve_ids(Collection, 3)
+    insert_rows(Collection, COLUMNS, rows_of(ids, ["a", "b", "c"]))
+    after = Collection.objects.create(name="after")
+    assert stored("pk", "name") == [(before.pk, "before"), *zip(ids, ["a", "b", "c"], strict=True), (after.pk, "after")]
+
+
+def test_ids_of_deleted_rows_do_not_come_back() -> None:
+    gone = Collection.objects.create(name="gone")
+    gone_id = gone.pk
+    gone.delete()
+    assert reserve_ids(Collection, 1)[0] > gone_id
+
+
+def test_no_ids_can_be_reserved() -> None:
+    assert reserve_ids(Collection, 0) == []
+
+
+def test_inserted_values_are_read_back_whatever_is_in_them() -> None:
+    ids = reserve_ids(Collection, len(ODD_NAMES))
+    insert_rows(Collection, COLUMNS, iter(rows_of(ids, ODD_NAMES)))
+    assert stored("pk", "name", "description", "created_at", "parent_id") == [
+        (pk, name, name[::-1], THEN, None) for pk, name in zip(ids, ODD_NAMES, strict=True)
+    ]
+
+
+def test_updates_reach_their_own_rows_with_any_value() -> None:
+    parent = Collection.objects.create(name="parent", position=7)
+    ids = [Collection.objects.create(name=f"{number}", parent=parent).pk for number in range(len(ODD_NAMES))]
+    parents = [None if number % 2 else parent.pk for number in range(len(ids))]
+    rows = zip(ODD_NAMES, parents, [database_time(THEN)] * len(ids), ids, strict=True)
+    update_rows(Collection, ["name", "parent_id", "created_at"], rows)
+    assert stored("pk", "name", "parent_id", "created_at")[1:] == list(zip(ids, ODD_NAMES, parents, [THEN] * len(ids), strict=True))
+    assert (parent.name, parent.position) == Collection.objects.values_list("name", "position").get(pk=parent.pk)
+
+
+def test_a_column_of_nothing_but_null_is_written() -> None:
+    parent = Collection.objects.create(name="parent")
+    child = Collection.objects.create(name="child", parent=parent)
+    update_rows(Collection, ["parent_id"], [(None, child.pk)])
+    assert stored("parent_id") == [(None,), (None,)]
+
+
+def test_sums_are_added_to_what_is_there() -> None:
+    first, second = (Collection.objects.create(name=name, position=10) for name in ("a", "b"))
+    add_to_rows(Collection, ["position"], [(5, first.pk), (-3, second.pk)])
+    assert stored("position") == [(15,), (7,)]
+
+
+def test_nothing_to_write_asks_nothing() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        update_rows(Collection, ["name"], [])
+        add_to_rows(Collection, ["position"], iter(()))
+    assert not queries.captured_queries
+
+
+def test_a_few_of_many_rows_are_read_by_an_index_before_there_are_statistics() -> None:
+    parents = [Collection.objects.create(name=f"{number}").pk for number in range(40)]
+    ids = reserve_ids(Collection, 4_000)
+    rows = [(pk, f"{pk}", "", database_time(THEN), 0, parents[pk % len(parents)]) for pk in ids]
+    insert_rows(Collection, [*COLUMNS, "parent_id"], rows)
+    prefer_indexes()
+    plan = Collection.objects.filter(parent_id__in=parents).explain()
+    assert "USING" in plan or "Index" in plan, plan
+    assert "Seq Scan" not in plan, plan
