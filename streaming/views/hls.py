@@ -111,7 +111,7 @@ def storyboard_cues(request: HttpRequest, token: str) -> HttpResponse:
 
 def _file_of(request: HttpRequest, token: str) -> tuple[MediaFile, Grant]:
     """The file that the token opens. Raises what `grant_of` raises, StreamPartMissingError, MediaChangedError."""
-    grant = grant_of(token, request.headers.get("Cookie", ""))
+    grant = grant_of(token, request.headers.get("Cookie", "").encode("latin-1"))
     file = MediaFile.objects.select_related("source", "folder").filter(pk=grant.file_id).first()
     if file is None:
         raise StreamPartMissingError
