@@ -85,6 +85,11 @@ function refreshPage() {
   }, REFRESH_PAUSE_MS);
 }
 
+/** The job as it was last told; undefined for one that has ended or was never told of. */
+export function known(id) {
+  return jobs.get(id);
+}
+
 function receive(message) {
   if (message.type === "snapshot") jobs.clear();
   for (const job of message.jobs) {
@@ -97,6 +102,7 @@ function receive(message) {
     if (before?.state !== job.state && message.type !== "snapshot") refreshPage();
     const row = document.querySelector(`[data-job="${job.id}"]`);
     if (row) paint(row, job);
+    document.dispatchEvent(new CustomEvent("mam:job", { detail: job })); // for other modules: one connection a page
   }
   paintRing();
 }

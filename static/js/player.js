@@ -1,277 +1,256 @@
-// The player: what the native controls of <video> lack. Frame steps, keys, timecode, the moment that is remembered, and errors
-// that say why. Loaded by data-module of streaming/_player.html, on the watch page and wherever that fragment lands.
+// The player: puts its parts together. Loaded by data-module of streaming/_player.html, on the watch page and wherever that
+// fragment lands. The picture does not wait for the controls: both are fetched side by side.
 
-import { csrfToken, each, store, text } from "./dom.js";
-import { frameAt, frameNumber, label, middleOf } from "./timecode.js";
+import { announce, each, store } from "./dom.js";
+import { open as openDialog } from "./dialogs.js";
+import { defineElements } from "./player/chrome.js";
+import { Clock } from "./player/clock.js";
+import { register } from "./player/keys.js";
+import { Menus } from "./player/menus.js";
+import { Moment } from "./player/moment.js";
+import { Next } from "./player/next.js";
+import { Reports } from "./player/reports.js";
+import { Shuttle } from "./player/shuttle.js";
+import { Source, canPlay } from "./player/source.js";
+import { States } from "./player/states.js";
+import { Timeline } from "./player/timeline.js";
+import { readWords } from "./player/words.js";
 
-const POSITIONS = "player-positions";
-const POSITIONS_KEPT = 200;
-const SAVE_EVERY_S = 5;
-const WORTH_RESUMING_S = 5; // nobody needs help to find the first seconds
-const FINISHED_SHARE = 0.95;
-const SEQUENCE_MS = 1200; // as in keyboard.js: "g l" leads to the library, so "l" is not ours after "g"
+const SKIP_S = 5;
+const VOLUME_STEP = 0.1;
 const NOTE_MS = 4000;
-const DEFAULT_RATE = { num: 25, den: 1 }; // for files without a rate: a step of 40 ms
+const VOLUME = "player-volume";
 
 class Player {
   constructor(section) {
-    this.section = section;
+    const word = readWords(section);
+    Object.assign(this, { section, word });
     this.video = section.querySelector("video");
-    this.time = section.querySelector("[data-time]");
-    this.note = section.querySelector("[data-note]");
-    this.fault = section.querySelector(".player-fault:has([data-fault])");
-    const { rateNum, rateDen, startTimecode, dropFrame } = section.dataset;
-    this.hasRate = Boolean(rateNum);
-    this.rate = this.hasRate ? { num: Number(rateNum), den: Number(rateDen) } : DEFAULT_RATE;
-    this.isDropFrame = dropFrame !== undefined;
-    this.firstFrame = frameNumber(startTimecode, this.rate, this.isDropFrame) ?? 0;
-    this.shownAt = 0; // media time of the picture on the screen
-    this.savedAt = -Infinity;
-    this.isViewed = false;
+    this.playback = null;
+    this.reports = new Reports(section.dataset);
   }
 
-  start() {
-    const { asks } = this.section.dataset;
-    if (asks && !this.video.canPlayType(asks)) {
-      this.refuse();
-      return;
-    }
-    this.listen();
-    this.followFrames();
-    for (const control of this.section.querySelectorAll("[data-step], [data-speed]")) control.disabled = false;
-    if (this.video.readyState >= HTMLMediaElement.HAVE_METADATA) this.restore();
-    if (this.video.error) this.explain();
+  async start() {
+    const { section, video, word } = this;
+    const isEager = section.dataset.page !== undefined;
+    this.states = new States({ section, word, video, ask: (how) => this.ask(how), retry: () => this.retry() });
+    this.playback = await this.#firstAnswer();
+    if (!this.playback) return;
+    this.#assemble();
+    await this.#loadOr(this.playback, { isEager });
+    if (isEager && Next.isGoingOn()) video.play().catch(() => {}); // a browser may want a press first
   }
 
-  /** The browser has no decoder: show why, in place of a picture that never comes. */
-  refuse() {
-    this.video.removeAttribute("src");
-    this.video.load();
-    this.section.querySelector("[data-unsupported]").hidden = false;
-    this.section.querySelector(".player-bar").hidden = true;
-  }
-
-  listen() {
-    const { video, section } = this;
-    video.addEventListener("loadedmetadata", () => this.restore(), { once: true });
-    video.addEventListener("playing", () => this.tellViewed());
-    video.addEventListener("timeupdate", () => this.save());
-    video.addEventListener("seeked", () => this.showTime(video.currentTime));
-    video.addEventListener("pause", () => this.keepMoment());
-    video.addEventListener("ended", () => this.forget());
-    video.addEventListener("error", () => this.explain());
-    video.addEventListener("ratechange", () => this.showSpeed());
-    section.querySelector("[data-speed]").addEventListener("change", (event) => (video.playbackRate = Number(event.target.value)));
-    section.querySelector("[data-retry]").addEventListener("click", () => this.retry());
-    section.querySelector("[data-watch]")?.addEventListener("click", (event) => this.takeMomentAlong(event.currentTarget));
-    for (const button of section.querySelectorAll("[data-step]")) {
-      button.addEventListener("click", () => this.step(Number(button.dataset.step)));
-    }
-  }
-
-  // --- time ---------------------------------------------------------------------------------------------------------
-
-  followFrames() {
-    if (!this.video.requestVideoFrameCallback) {
-      this.video.addEventListener("timeupdate", () => this.showTime(this.video.currentTime));
-      return;
-    }
-    const follow = (_now, frame) => {
-      this.showTime(frame.mediaTime);
-      this.video.requestVideoFrameCallback(follow);
-    };
-    this.video.requestVideoFrameCallback(follow);
-  }
-
-  showTime(seconds) {
-    this.shownAt = seconds;
-    const frame = this.firstFrame + frameAt(seconds, this.rate);
-    const shown = label(frame, this.rate, this.isDropFrame);
-    this.time.textContent = this.hasRate ? shown : shown.slice(0, 8);
-  }
-
-  showSpeed() {
-    const select = this.section.querySelector("[data-speed]");
-    select.value = String(this.video.playbackRate);
-  }
-
-  step(frames) {
-    this.video.pause();
-    const target = Math.max(0, frameAt(this.shownAt, this.rate) + frames);
-    this.video.currentTime = middleOf(target, this.rate);
-    this.shownAt = (target * this.rate.den) / this.rate.num; // the next step counts from here, even before the picture is there
-  }
-
-  skip(seconds) {
-    const { video } = this;
-    const end = Number.isFinite(video.duration) ? video.duration : Infinity;
-    video.currentTime = Math.min(end, Math.max(0, video.currentTime + seconds));
-  }
-
-  // --- the moment ---------------------------------------------------------------------------------------------------
-
-  restore() {
-    const asked = this.section.dataset.start;
-    if (asked !== undefined) {
-      this.video.currentTime = Math.min(Number(asked), this.video.duration || Infinity);
-      return;
-    }
-    const kept = store.read(POSITIONS, {})[this.section.dataset.file];
-    if (!kept) return;
-    this.video.currentTime = kept.at;
-    const shown = label(Math.floor(kept.at), { num: 1, den: 1 }).slice(0, 8);
-    this.say(this.section.dataset.textResumed.replace("{time}", shown));
-  }
-
-  save() {
-    const { currentTime, duration } = this.video;
-    if (Math.abs(currentTime - this.savedAt) < SAVE_EVERY_S) return;
-    this.savedAt = currentTime;
-    const isWorth = currentTime > WORTH_RESUMING_S && currentTime < duration * FINISHED_SHARE;
-    this.write(isWorth ? { at: currentTime, on: Date.now() } : null);
-  }
-
-  forget() {
-    this.write(null);
-  }
-
-  write(position) {
-    const { [this.section.dataset.file]: _old, ...others } = store.read(POSITIONS, {});
-    const entries = Object.entries(others).sort(([, a], [, b]) => b.on - a.on);
-    if (position) entries.unshift([this.section.dataset.file, position]);
-    store.write(POSITIONS, Object.fromEntries(entries.slice(0, POSITIONS_KEPT)));
-  }
-
-  /** The watch page's address names the moment, so that it can be sent to somebody. */
-  keepMoment() {
-    this.savedAt = -Infinity;
-    this.save();
-    if (this.section.dataset.page === undefined || this.video.ended) return;
-    const url = new URL(location.href);
-    url.searchParams.set("t", this.video.currentTime.toFixed(2));
-    history.replaceState(history.state, "", url);
-  }
-
-  takeMomentAlong(link) {
-    const url = new URL(link.href);
-    if (this.video.currentTime) url.searchParams.set("t", this.video.currentTime.toFixed(2));
-    link.href = url;
-    this.video.pause();
-  }
-
-  // --- what the server should know, and what the viewer should --------------------------------------------------------
-
-  tellViewed() {
-    this.fault.hidden = true;
-    if (this.isViewed) return;
-    this.isViewed = true;
-    tellViewed(this.section);
-  }
-
-  /** A media element says that it failed, never why: ask the server for one byte, it answers with a reason. */
-  async explain() {
-    const { dataset } = this.section;
-    const isDecoding = [MediaError.MEDIA_ERR_DECODE, MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED].includes(this.video.error?.code);
-    let reason = isDecoding ? dataset.textDecode : dataset.textNetwork;
+  /** What the page brought, else what the server says; HEVC is asked for again where the browser can. */
+  async #firstAnswer() {
+    const embedded = this.section.dataset.page === undefined ? null : document.getElementById("playback");
     try {
-      const response = await fetch(this.video.currentSrc || this.video.src, { headers: { Range: "bytes=0-0" } });
-      if (!response.ok) reason = (await response.json()).message ?? reason;
-    } catch {
-      reason = isDecoding ? dataset.textDecode : text("unreachable");
+      const playback = embedded ? JSON.parse(embedded.textContent) : await this.reports.playback();
+      this.hevc = Boolean(playback.hevc_type && this.video.canPlayType(playback.hevc_type));
+      return this.hevc ? await this.reports.playback({ hevc: true }) : playback;
+    } catch (error) {
+      this.states.stop({ state: "failed", message: error.message, code: "lost" });
+      return null;
     }
-    this.fault.querySelector("[data-fault]").textContent = reason;
-    this.fault.hidden = false;
-    this.fault.querySelector("[data-retry]").focus();
   }
 
-  retry() {
-    const at = this.video.currentTime;
-    this.fault.hidden = true;
-    this.video.load();
-    if (at) this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = at), { once: true });
-    this.video.play().catch(() => {}); // a failure comes as an error event
-    this.video.focus();
+  #assemble() {
+    const { section, video, word, reports, playback } = this;
+    this.clock = new Clock(video, playback);
+    this.shuttle = new Shuttle(video, this.clock);
+    this.source = new Source(video, reports);
+    this.timeline = new Timeline(section, { video, clock: this.clock });
+    this.moment = new Moment({ section, video, clock: this.clock, reports });
+    this.next = new Next({ section, word, video, announce });
+    this.menus = new Menus({ section, word, video, clock: this.clock, source: this.source, shuttle: this.shuttle, timeline: this.timeline });
+    this.#learn(playback);
+    this.#listen();
+    register(this);
   }
 
-  say(note) {
-    this.note.textContent = note;
+  #learn(playback) {
+    this.playback = playback;
+    this.clock.learn(playback);
+    this.timeline.show(playback);
+    this.next.show(playback.next);
+    this.menus.refresh();
+    this.#showTime();
+  }
+
+  #listen() {
+    const { section, video, clock, shuttle, source, states } = this;
+    clock.addEventListener("frame", () => this.#showTime());
+    shuttle.addEventListener("speed", () => this.#showSpeed());
+    source.addEventListener("going", () => states.hide());
+    source.addEventListener("waiting", ({ detail }) => states.wait(detail.retryAfter));
+    source.addEventListener("stopped", ({ detail }) => states.stop(detail));
+    source.addEventListener("renewed", ({ detail }) => this.#learn(detail.playback));
+    video.addEventListener("playing", () => this.reports.viewed());
+    const kept = store.read(VOLUME, null);
+    if (kept) Object.assign(video, kept);
+    video.addEventListener("volumechange", () => store.write(VOLUME, { volume: video.volume, muted: video.muted }));
+    this.#listenToJumps(section.querySelector("[data-time]"));
+    section.querySelector("[data-help]").addEventListener("click", () => this.help());
+    for (const button of section.querySelectorAll("[data-step]")) {
+      button.addEventListener("click", () => clock.step(Number(button.dataset.step)));
+    }
+  }
+
+  /** Side by side with the first bytes of the picture, and only where there is one. */
+  async #giveControls() {
+    if (this.section.dataset.ready !== undefined) return;
+    await defineElements(this.word.dictionary("chrome:"));
+    this.section.querySelector("media-controller").fullscreenElement = this.section;
+    this.video.controls = false;
+    this.timeline.addThumbnail();
+    this.section.dataset.ready = "";
+    for (const control of this.section.querySelectorAll("[data-step], [data-time]")) control.disabled = false;
+  }
+
+  // --- playing ------------------------------------------------------------------------------------------------------------
+
+  /** Load what the answer names; show its state where it names nothing. */
+  async #loadOr(playback, { isEager = true, frame = null } = {}) {
+    const isPlayable = canPlay(this.video, playback);
+    this.section.toggleAttribute("data-closed", !isPlayable && this.video.readyState === 0);
+    if (!isPlayable) {
+      this.states.show(playback);
+      return;
+    }
+    this.states.hide();
+    const begin = frame === null ? this.moment.begin(playback) : { frame, isResumed: false };
+    if (begin.isResumed) this.#say(this.word("resumed", { time: this.clock.label(begin.frame) }));
+    this.#giveControls();
+    await this.source.load(playback, { at: begin.frame ? this.clock.secondsOf(begin.frame) : 0, isEager });
+  }
+
+  /** Ask the server how it is played now, and play. A question that nobody asked (`isQuiet`) keeps what is shown if it fails. */
+  async ask({ isQuiet = false } = {}) {
+    const isWaiting = this.states.state === "busy";
+    if (isWaiting && this.source) {
+      this.states.hide();
+      this.source.resume();
+      return;
+    }
+    try {
+      const playback = await this.reports.playback({ hevc: this.hevc });
+      if (!this.clock) {
+        this.playback = playback;
+        this.#assemble();
+      } else this.#learn(playback);
+      const hadPicture = this.video.readyState > 0;
+      await this.#loadOr(playback, { frame: hadPicture ? this.clock.frame : null });
+      if (!isQuiet) this.video.play().catch(() => {}); // a failure comes as an error event
+    } catch (error) {
+      this.states.stop({ state: "failed", message: error.message, code: "lost" });
+    }
+  }
+
+  async retry() {
+    await this.reports.retry();
+    await this.ask();
+  }
+
+  // --- what is shown ----------------------------------------------------------------------------------------------------------
+
+  #showTime() {
+    const { clock } = this;
+    const field = this.section.querySelector("[data-time]");
+    if (field !== document.activeElement) field.value = clock.label();
+    const frame = this.section.querySelector("[data-frame]");
+    frame.hidden = !clock.hasRate;
+    frame.textContent = this.word("frame", { frame: clock.frame.toLocaleString(document.documentElement.lang) });
+  }
+
+  #showSpeed() {
+    const { speed } = this.shuttle;
+    const badge = this.section.querySelector("[data-shuttle]");
+    badge.hidden = Math.abs(speed) <= 1 && speed >= 0;
+    badge.textContent = speed < 0 ? `◀◀ ${-speed}×` : `▶▶ ${speed}×`;
+  }
+
+  #say(words) {
+    const note = this.section.querySelector("[data-note]");
+    note.textContent = words;
     clearTimeout(this.noteTimer);
-    this.noteTimer = setTimeout(() => (this.note.textContent = ""), NOTE_MS);
+    this.noteTimer = setTimeout(() => (note.textContent = ""), NOTE_MS);
   }
 
-  // --- keys ---------------------------------------------------------------------------------------------------------
+  // --- a typed timecode -------------------------------------------------------------------------------------------------------
 
-  press(key) {
-    const { video } = this;
-    const actions = {
+  #listenToJumps(field) {
+    field.addEventListener("focus", () => field.select());
+    field.addEventListener("blur", () => this.#leaveJump(field));
+    field.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const frame = this.clock.understand(field.value);
+      field.setAttribute("aria-invalid", String(frame === null));
+      if (frame === null) {
+        this.#say(this.word("noTimecode"));
+        return;
+      }
+      this.video.pause();
+      this.clock.seekFrame(frame);
+      field.blur();
+    });
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      field.blur();
+    });
+  }
+
+  #leaveJump(field) {
+    field.setAttribute("aria-invalid", "false");
+    field.value = this.clock.label();
+  }
+
+  // --- keys -------------------------------------------------------------------------------------------------------------------
+
+  isOpen() {
+    return !this.states.isShown;
+  }
+
+  get actions() {
+    const { video, clock, shuttle } = this;
+    const louder = (step) => (video.volume = Math.min(1, Math.max(0, video.volume + step)));
+    return {
       " ": () => this.toggle(),
-      k: () => this.toggle(),
-      j: () => this.skip(-10),
-      l: () => this.skip(10),
-      ArrowLeft: () => this.skip(-5),
-      ArrowRight: () => this.skip(5),
-      ArrowUp: () => (video.volume = Math.min(1, video.volume + 0.1)),
-      ArrowDown: () => (video.volume = Math.max(0, video.volume - 0.1)),
-      ",": () => this.step(-1),
-      ".": () => this.step(1),
-      f: () => this.toggleFullScreen(),
+      k: () => (shuttle.speed < 0 ? shuttle.stop() : this.toggle()),
+      j: () => shuttle.backward(),
+      l: () => shuttle.forward(),
+      ",": () => clock.step(-1),
+      ".": () => clock.step(1),
+      ArrowLeft: (event) => clock.skip(event.shiftKey ? -1 : -SKIP_S),
+      ArrowRight: (event) => clock.skip(event.shiftKey ? 1 : SKIP_S),
+      ArrowUp: () => louder(VOLUME_STEP),
+      ArrowDown: () => louder(-VOLUME_STEP),
+      Home: () => clock.seekFrame(0),
+      End: () => clock.seekFrame(clock.lastFrame),
+      t: () => this.section.querySelector("[data-time]").focus(),
+      c: () => this.menus.toggleSubtitles(),
       m: () => (video.muted = !video.muted),
+      f: () => this.section.querySelector("media-fullscreen-button").click(),
+      p: () => this.section.querySelector("media-pip-button").click(),
+      n: () => this.next.go(),
+      y: () => this.section.querySelector("[data-copy-moment]").click(),
+      "?": () => this.help(),
     };
-    const action = actions[key.length === 1 ? key.toLowerCase() : key];
-    action?.();
-    return Boolean(action);
   }
 
   toggle() {
-    if (this.video.paused) this.video.play().catch(() => {});
+    if (this.shuttle.speed) this.shuttle.stop();
+    else if (this.video.paused) this.video.play().catch(() => {}); // a failure comes as an error event
     else this.video.pause();
   }
 
-  toggleFullScreen() {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else this.section.requestFullscreen?.();
+  help() {
+    openDialog(this.section.querySelector("[data-player-help]"));
   }
 }
 
-/** POST that somebody looks; nothing depends on the answer. */
-function tellViewed(section) {
-  fetch(section.dataset.viewed, { method: "POST", headers: { "X-CSRFToken": csrfToken() }, keepalive: true }).catch(() => {});
-}
-
-let players = [];
-let prefixAt = -Infinity;
-
-/** The player that a key is for: the one with the focus, else the only one of the page when nothing else has it. */
-function playerFor(target) {
-  players = players.filter((player) => player.section.isConnected);
-  const focused = players.find((player) => player.section.contains(target));
-  if (focused || players.length !== 1) return focused;
-  return target === document.body || target.id === "main" ? players[0] : undefined;
-}
-
-function isForControl(event) {
-  if (event.target.matches("input, textarea, select, [contenteditable]")) return true;
-  return event.key === " " && event.target.matches("button, summary, a");
-}
-
-function handle(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (isForControl(event) || document.querySelector("dialog[open], :popover-open")) return;
-  const isSequence = performance.now() - prefixAt < SEQUENCE_MS;
-  prefixAt = event.key === "g" ? performance.now() : -Infinity;
-  if (isSequence) return;
-  const player = playerFor(event.target);
-  if (!player || player.fault.hidden === false || player.section.querySelector("[data-unsupported]:not([hidden])")) return;
-  if (player.press(event.key)) event.preventDefault();
-}
-
-// In the capture phase: <video> has keys of its own, and lists take arrows, j and k.
-document.addEventListener("keydown", handle, { capture: true });
-
 each("[data-player]", (section) => {
-  if (players.some((player) => player.section === section)) return;
-  const player = new Player(section);
-  players.push(player);
-  player.start();
+  if (section.dataset.started !== undefined) return;
+  section.dataset.started = "";
+  new Player(section).start();
 });
-each("[data-player-pending]", tellViewed);

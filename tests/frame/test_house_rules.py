@@ -121,3 +121,21 @@ def test_the_lock_file_names_no_registry() -> None:
     lock = (ROOT / "package-lock.json").read_text(encoding="utf-8")
     assert "resolved" not in lock
     assert "http" not in lock
+
+
+def test_the_players_words_are_all_there_and_used() -> None:
+    """static/js/player gets its texts from the template; those of media-chrome are its own keys."""
+    template = text_of(ROOT / "templates" / "streaming" / "_player_words.html")
+    written = set(re.findall(r'data-word="([^":]+(?::\w+)?)"', template))
+    code = "".join(path.read_text(encoding="utf-8") for path in SCRIPTS if "player" in str(path))
+    asked = set(re.findall(r"""\bword\(["`](\w+)["`]""", code))
+    families = set(re.findall(r"""\bword\(`(\w+):\$""", code))
+    assert asked - written == set()
+    assert {word for word in written if word.split(":")[0] not in families | {"chrome"}} - asked == set()
+
+
+def test_media_chrome_knows_the_words_that_are_translated_for_it() -> None:
+    template = text_of(ROOT / "templates" / "streaming" / "_player_words.html")
+    english = (ROOT / "node_modules" / "media-chrome" / "dist" / "lang" / "en.js").read_text(encoding="utf-8")
+    known = set(re.findall(r'^  "?(.+?)"?: ', english, re.MULTILINE))
+    assert set(re.findall(r'data-word="chrome:([^"]+)"', template)) - known == set()

@@ -1,0 +1,62 @@
+// The moment: where the viewer stopped, the one an address names, and the address of the one on the screen.
+
+import { text } from "../dom.js";
+
+const SAVE_EVERY_MS = 10_000;
+const WORTH_RESUMING_MS = 5_000; // nobody needs help to find the first seconds
+
+export class Moment {
+  #savedMs = null;
+  #asked = new URLSearchParams(location.search).get("t");
+
+  constructor({ section, video, clock, reports }) {
+    Object.assign(this, { section, video, clock, reports });
+    this.isPage = section.dataset.page !== undefined;
+    video.addEventListener("timeupdate", () => this.#save(SAVE_EVERY_MS));
+    video.addEventListener("pause", () => this.#keep());
+    addEventListener("pagehide", () => this.#save(0));
+    section.querySelector("[data-copy-moment]").addEventListener("click", (event) => this.#offer(event.currentTarget), { capture: true });
+    section.querySelector("[data-watch]")?.addEventListener("click", (event) => this.#takeAlong(event.currentTarget));
+  }
+
+  /** Where to begin: {frame, isResumed}. An address' moment comes before the one that was kept. */
+  begin({ position_ms: positionMs }) {
+    const asked = this.#asked === null ? null : this.clock.frameOfAddress(this.#asked);
+    if (asked !== null) return { frame: Math.min(asked, this.clock.lastFrame), isResumed: false };
+    if (positionMs < WORTH_RESUMING_MS) return { frame: 0, isResumed: false };
+    return { frame: this.clock.frameOf(positionMs / 1000), isResumed: true };
+  }
+
+  /** The address of this page, or of the watch page, at the frame on the screen. */
+  address() {
+    const url = new URL(this.section.dataset.watchUrl, location.href);
+    // ":" instead of ";": chats cut an address at a semicolon, and labels are understood with either.
+    url.search = `t=${this.clock.label().replaceAll(";", ":")}`;
+    return url;
+  }
+
+  #save(apartMs) {
+    const { positionMs } = this.clock;
+    if (this.video.readyState === 0 || (positionMs < WORTH_RESUMING_MS && this.#savedMs === null)) return;
+    if (Math.abs(positionMs - (this.#savedMs ?? 0)) <= apartMs) return;
+    this.#savedMs = positionMs;
+    this.reports.position(positionMs);
+  }
+
+  /** The watch page's address names the moment, so that it can be sent to somebody. */
+  #keep() {
+    this.#save(0);
+    if (this.isPage && !this.video.ended) history.replaceState(history.state, "", this.address());
+  }
+
+  /** Just before copy.js copies it. */
+  #offer(button) {
+    button.dataset.copy = this.address().href;
+    button.title = text("copied");
+  }
+
+  #takeAlong(link) {
+    if (this.video.currentTime) link.href = this.address();
+    this.video.pause();
+  }
+}
