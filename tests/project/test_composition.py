@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -28,3 +32,12 @@ def test_panels_of_the_file_page_have_an_address_per_file(name: str) -> None:
 @pytest.mark.parametrize("entry", settings.MAM_NAV, ids=lambda entry: entry["url_name"])
 def test_entries_of_the_rail_lead_somewhere(entry: dict[str, str]) -> None:
     assert reverse(entry["url_name"]).startswith("/")
+
+
+def test_no_process_loads_the_libraries_of_shares_before_it_connects_to_one(tmp_path: Path) -> None:
+    """They are a seventh of the start of each of the processes."""
+    code = "import mam.asgi, sys; print(*({'smb', 'smbprotocol', 'spnego'} & sys.modules.keys()))"
+    environment = os.environ | {"MAM_DATA_DIR": str(tmp_path)}
+    project = Path(__file__).resolve().parents[2]
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, check=True, capture_output=True, text=True)
+    assert loaded.stdout.split() == []

@@ -11,10 +11,10 @@ from functools import partial
 from mam.lib.sources.base import Entry, Health, RangedReader, SourceFileSystem, split_path
 from mam.lib.sources.facade import PooledSource
 from mam.lib.sources.local import LocalConnection, local_path
+from mam.lib.sources.login import Login
 from mam.lib.sources.pool import Timing
 from mam.lib.sources.smb import SmbConnector
 from mam.lib.sources.smb2.watch import watch
-from mam.lib.sources.smb_pysmb import Login
 from mam.lib.sources.throttle import Throttle
 from mam.lib.sources.url import LocalUrl, SmbUrl, parse_url
 

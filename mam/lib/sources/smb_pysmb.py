@@ -7,33 +7,20 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from nmb.nmb_structs import NMBError
 from smb.base import NotConnectedError, SMBTimeout
 from smb.smb_structs import OperationFailure, ProtocolError, UnsupportedFeature
 from smb.SMBConnection import SMBConnection
 
-from mam.lib.sources.errors import AuthFailedError, TransientError, UnsupportedError, from_ntstatus, from_os_error
+from mam.lib.sources.errors import AuthFailedError, TransientError, from_ntstatus, from_os_error
+from mam.lib.sources.login import LoginUnsupportedError
 from mam.lib.sources.smb2.channel import Channel, Session
 from mam.lib.sources.smb2.crypto import hmac_signer
 
-
-class LoginUnsupportedError(UnsupportedError):
-    """The server asks for a newer dialect or for encryption."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Where to log in, and as whom. The password is never shown."""
-
-    target: str  # the source's address, for errors
-    host: str
-    port: int
-    username: str
-    password: str = field(repr=False)
-    domain: str
-    timeout_s: float
+if TYPE_CHECKING:
+    from mam.lib.sources.login import Login
 
 
 def log_in(login: Login) -> Channel:

@@ -23,7 +23,7 @@ from mam.lib.sources.smb2.crypto import Sealer, SealKeys, Signer, cmac_signer, g
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mam.lib.sources.smb_pysmb import Login
+    from mam.lib.sources.login import Login
 
 _DIALECTS = {
     Dialects.SMB_2_0_2: "2.0.2",
