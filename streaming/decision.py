@@ -197,7 +197,7 @@ NOW: tuple[NowRow, ...] = (
     NowRow(PlaybackMode.DIRECT, True, False, PlaybackMode.PREPARED),
     NowRow(PlaybackMode.DIRECT, False, False, PlaybackMode.UNAVAILABLE),
     NowRow(PlaybackMode.REMUX, True, None, PlaybackMode.REMUX),
-    NowRow(PlaybackMode.REMUX, False, True, PlaybackMode.REMUX),
+    NowRow(PlaybackMode.REMUX, False, True, PlaybackMode.ON_DEMAND),
     NowRow(PlaybackMode.REMUX, False, False, PlaybackMode.UNAVAILABLE),
     NowRow(PlaybackMode.ON_DEMAND, True, None, PlaybackMode.PREPARED),
     NowRow(PlaybackMode.ON_DEMAND, False, True, PlaybackMode.ON_DEMAND),

@@ -167,7 +167,7 @@ class Delivery:
             source.close()
 
     async def _send_body(self, request: Request, send: Send, source: Source, answer: http_range.Answer) -> None:
-        """Ends by an exception when the bytes end too early: the server cuts the connection, so that nobody takes it for whole."""
+        """Raises CutShortError when the bytes end too early: the server cuts the connection, so that nobody takes them for whole."""
         offset, end = answer.offset, answer.offset + answer.length
         if offset == end:
             await send(_LAST)
@@ -176,9 +176,12 @@ class Delivery:
             while offset < end and not leaving.is_gone:
                 # Up to a border of chunks: what is fetched from a store is fetched in blocks of a multiple of them.
                 length = min(CHUNK_BYTES - offset % CHUNK_BYTES, end - offset)
-                chunk = await self._in_thread(source.read, offset, length)
+                try:
+                    chunk = await self._in_thread(source.read, offset, length)
+                except MamError as error:
+                    raise CutShortError from error
                 if len(chunk) != length:
-                    raise StreamPartMissingError
+                    raise CutShortError
                 offset += length
                 await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
 
@@ -209,6 +212,10 @@ class _Leaving:
 
 class _ViewerGoneError(Exception):
     """The connection was closed before there was anything to send."""
+
+
+class CutShortError(Exception):
+    """There were fewer bytes than the answer had promised."""
 
 
 async def _unless_gone(making: Coroutine[Any, Any, T], receive: Receive) -> T:

@@ -59,9 +59,13 @@ def refuse_copy(*, file: MediaFile) -> None:
 
 
 def prepare_viewed(*, file: MediaFile, needs: PlaybackMode) -> None:
-    """Somebody plays `file`: have its stream prepared, behind all other work, if it needs one and that is the policy."""
+    """Somebody plays `file`: have its stream prepared, if it needs one and that is the policy.
+
+    Encoding waits behind all other work; a copy is made soon, since every segment encoded meanwhile costs more than its share of it.
+    """
     if settings.MAM_PREPARE == "viewed" and needs in _NEED_STREAMS:
-        renditions.want(file=file, kind=RenditionKind.HLS, priority=JobPriority.LOW)
+        priority = JobPriority.NORMAL if needs is PlaybackMode.REMUX else JobPriority.LOW
+        renditions.want(file=file, kind=RenditionKind.HLS, priority=priority)
 
 
 def retry_failed(*, file: MediaFile) -> None:
