@@ -1,21 +1,24 @@
-"""The player in a real browser: keys, frames, the moment it remembers, and errors that say why."""
+"""The player with files that browsers play as they lie, from the real server: frames, the moment it keeps, and errors that say why."""
 
 from __future__ import annotations
 
 import shutil
-import time
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
+from streaming.models import PlaybackFault, WatchPosition
 from tests.factories import make_user
 from tests.fixtures.browser import axe_violations
+from tests.fixtures.player_stage import PATIENCE_S, SHOWN_FRAME, until, wait_for
 from tests.media import COUNTER_BITS, COUNTER_FRAMES
 from tests.streaming.conftest import Shelf, cookie_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, Page
 
     from catalog.models import MediaFile
@@ -24,41 +27,30 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-RATE = {"frame_rate_num": 25, "frame_rate_den": 1}
-# The frame on the screen, read from the eight bars of the counter clip.
-SHOWN_FRAME = """(bits) => {
-  const video = document.querySelector("video"), canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth; canvas.height = video.videoHeight;
-  const pen = canvas.getContext("2d"); pen.drawImage(video, 0, 0);
-  let number = 0;
-  for (let bit = 0; bit < bits; bit++) {
-    const x = Math.floor((bit + 0.5) * canvas.width / bits);
-    if (pen.getImageData(x, canvas.height / 2, 1, 1).data[0] > 127) number += 1 << bit;
-  }
-  return number;
-}"""
+RATE = {"frame_rate_num": 25, "frame_rate_den": 1, "duration_ms": 8000}
+
+
+def sign_in(page: Page, server: AsgiServer) -> None:
+    name, _, value = cookie_of(make_user("viewer", language="en")).partition("=")
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url}])
 
 
 @pytest.fixture
-def visitor(page: Page, asgi_server: AsgiServer) -> Page:
-    """A page of a logged-in viewer."""
-    name, _, value = cookie_of(make_user("viewer", language="en")).partition("=")
-    page.context.add_cookies([{"name": name, "value": value, "url": asgi_server.url}])
-    return page
-
-
-def wait_until(page: Page, condition: str, within_s: float = 40.0) -> None:
-    """Until a JavaScript expression is true. Playwright's own way evaluates in the page, which the content security policy forbids."""
-    deadline = time.monotonic() + within_s
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(20)
+def visitor(page: Page, asgi_server: AsgiServer) -> Iterator[Page]:
+    """A page of a logged-in viewer, closed before the server is."""
+    sign_in(page, asgi_server)
+    yield page
+    page.close()
 
 
 def wait_for_player(page: Page) -> None:
-    """Until there is a picture and the module takes keys."""
-    expect(page.locator("[data-speed]")).to_be_enabled()
-    wait_until(page, "document.querySelector('video').readyState >= 2 && !document.querySelector('video').seeking")
+    """Until there is a picture and the controls have come alive."""
+    expect(page.locator("[data-player][data-ready]")).to_be_visible(timeout=PATIENCE_S * 1000)
+    until(page, "document.querySelector('video').readyState >= 2 && !document.querySelector('video').seeking")
+
+
+def wait_for_frame(page: Page, frame: int) -> None:
+    until(page, f"{SHOWN_FRAME} === {frame}")
 
 
 def open_clip(visitor: Page, server: AsgiServer, shelf: Shelf, clip: str, query: str = "", **fields: object) -> MediaFile:
@@ -70,12 +62,10 @@ def open_clip(visitor: Page, server: AsgiServer, shelf: Shelf, clip: str, query:
     return file
 
 
-def wait_for_frame(visitor: Page, frame: int) -> None:
-    wait_until(visitor, f"(({SHOWN_FRAME})({COUNTER_BITS})) === {frame} && !document.querySelector('video').seeking")
-
-
 def test_keys_step_exactly_one_frame(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary) -> None:
-    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]), "?t=4.02", start_timecode="01:00:00:00")
+    loaded: list[str] = []
+    visitor.on("request", lambda request: loaded.append(request.url))
+    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]), "?t=01:00:04:00", start_timecode="01:00:00:00")
     wait_for_frame(visitor, 100)
     for expected in (101, 102, 103):
         visitor.keyboard.press(".")
@@ -83,44 +73,35 @@ def test_keys_step_exactly_one_frame(visitor: Page, asgi_server: AsgiServer, she
     for expected in (102, 101):
         visitor.keyboard.press(",")
         wait_for_frame(visitor, expected)
-    expect(visitor.locator("[data-time]")).to_have_text("01:00:04:01")
+    expect(visitor.locator("[data-time]")).to_have_value("01:00:04:01")
     visitor.get_by_role("button", name="One frame forward").click()
     wait_for_frame(visitor, 102)
+    assert not [url for url in loaded if "hls.min" in url], "what needs no stream loads no library for streams"
 
 
-def test_every_seek_by_keys_reads_only_what_it_needs(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary) -> None:
+def test_every_seek_by_keys_is_exact(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary) -> None:
     open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]))
-    visitor.keyboard.press("ArrowRight")
-    wait_until(visitor, "document.querySelector('video').currentTime === 5")
-    visitor.keyboard.press("j")
-    wait_until(visitor, "document.querySelector('video').currentTime === 0")
+    for key, frame in [("ArrowRight", 125), ("Shift+ArrowRight", 150), ("ArrowLeft", 25), ("End", 199), ("Home", 0)]:
+        visitor.keyboard.press(key)
+        wait_for_frame(visitor, frame)
     visitor.keyboard.press("m")
     assert visitor.evaluate("document.querySelector('video').muted")
     visitor.keyboard.press(" ")
-    wait_until(visitor, "document.querySelector('video').currentTime > 0.5")
+    until(visitor, "document.querySelector('video').currentTime > 0.5")
     visitor.keyboard.press("k")
-    wait_until(visitor, "document.querySelector('video').paused")
+    until(visitor, "document.querySelector('video').paused")
 
 
-def test_the_way_to_the_library_stays_a_key_away(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary) -> None:
-    """ "l" alone skips, "g l" leads to the library."""
-    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]))
-    visitor.keyboard.press("g")
-    visitor.keyboard.press("l")
-    visitor.wait_for_url(f"{asgi_server.url}/")
-
-
-def test_a_pause_names_the_moment_and_a_second_visit_goes_on_there(
+def test_the_moment_is_kept_for_who_leaves_and_a_second_visit_goes_on_there(
     visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary
 ) -> None:
     file = open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]), "?t=6")
-    visitor.keyboard.press("k")
-    wait_until(visitor, "document.querySelector('video').currentTime > 6.2")
-    visitor.keyboard.press("k")
-    visitor.wait_for_url("**/watch/*/?t=6.*")
+    visitor.goto(f"{asgi_server.url}/")
+    wait_for(visitor, lambda: WatchPosition.objects.filter(file=file, position_ms=6020).exists())
     visitor.goto(f"{asgi_server.url}/watch/{file.pk}/")
-    wait_until(visitor, "document.querySelector('video').currentTime > 6")
-    expect(visitor.locator("[data-note]")).to_contain_text("00:00:06")
+    wait_for_player(visitor)
+    wait_for_frame(visitor, 150)
+    expect(visitor.locator("[data-note]")).to_contain_text("00:00:06:00")
 
 
 def test_playing_tells_the_server_that_somebody_looks(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary) -> None:
@@ -146,68 +127,50 @@ def test_what_is_said_to_play_does_play_to_its_end(
     visitor.goto(f"{asgi_server.url}/watch/{file.pk}/?t=3")
     wait_for_player(visitor)
     visitor.keyboard.press("k")
-    wait_until(visitor, "document.querySelector('video').ended")
+    until(visitor, "document.querySelector('video').ended")
 
 
 def test_a_file_that_went_away_says_so_and_can_be_tried_again(
     chromium: Browser, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary
 ) -> None:
     """Not on `visitor`: that page takes the refused request for a defect."""
-    page = chromium.new_page()
-    name, _, value = cookie_of(make_user("viewer", language="en")).partition("=")
-    page.context.add_cookies([{"name": name, "value": value, "url": asgi_server.url}])
+    context = chromium.new_context()
+    page = context.new_page()
+    sign_in(page, asgi_server)
     path = shelf.root / "clip.mp4"
     shutil.copy(clips["counter.mp4"], path)
     file = shelf.register("clip.mp4", **RATE)
     path.rename(shelf.root / "elsewhere")
     page.goto(f"{asgi_server.url}/watch/{file.pk}/")
-    expect(page.get_by_role("alert")).to_contain_text("The file is no longer on its source.")
+    expect(page.locator("[data-state=failed]")).to_contain_text("The file is no longer on its source.", timeout=PATIENCE_S * 1000)
+    wait_for(page, lambda: PlaybackFault.objects.filter(file=file, code="refused").exists())
     (shelf.root / "elsewhere").rename(path)
     page.get_by_role("button", name="Try again").click()
-    wait_until(page, "document.querySelector('video').currentTime > 0")
-    expect(page.get_by_role("alert")).to_be_hidden()
-    page.context.close()
+    until(page, "document.querySelector('video').currentTime > 0")
+    expect(page.locator("[data-state]")).to_be_hidden()
+    context.close()
 
 
-@pytest.mark.parametrize("codec", ["h264", "prores", "hevc"])
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_axe_finds_nothing(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary, codec: str, scheme: str) -> None:
+def test_the_panel_of_the_file_page_plays_and_takes_the_moment_along(
+    visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary
+) -> None:
+    """As a fragment it has no data of its own and asks for them; what it shows has the page's policy."""
     shutil.copy(clips["counter.mp4"], shelf.root / "clip.mp4")
     file = shelf.register("clip.mp4", **RATE)
-    file.streams.filter(kind="video").update(codec=codec)
+    visitor.goto(asgi_server.url + reverse("catalog:file_detail", args=[file.pk]))
+    wait_for_player(visitor)
+    visitor.locator("[data-time]").fill("#70")
+    visitor.keyboard.press("Enter")
+    wait_for_frame(visitor, 70)
+    visitor.get_by_role("link", name="Large player").click()
+    visitor.wait_for_url("**/watch/*/?t=00:00:02:20")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing(visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary, scheme: str) -> None:
     visitor.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    visitor.goto(f"{asgi_server.url}/watch/{file.pk}/")
-    if codec == "hevc":  # Debian's Chromium has no decoder for it
-        expect(visitor.locator("[data-unsupported]")).to_be_visible()
+    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]))
     assert axe_violations(visitor) == []
-
-
-@pytest.mark.parametrize(
-    ("frame", "rate", "is_drop", "label"),
-    [
-        (107_957, (30_000, 1001), True, "01;00;02;05"),
-        (107_957, (30_000, 1001), False, "00:59:58:17"),
-        (0, (30_000, 1001), True, "00;00;00;00"),
-        (1799, (30_000, 1001), True, "00;00;59;29"),
-        (1800, (30_000, 1001), True, "00;01;00;02"),
-        (17_982, (30_000, 1001), True, "00;10;00;00"),
-        (3600, (60_000, 1001), True, "00;01;00;04"),
-        (24, (24_000, 1001), False, "00:00:01:00"),
-    ],
-)
-def test_timecode_labels(visitor: Page, asgi_server: AsgiServer, frame: int, rate: tuple[int, int], is_drop: bool, label: str) -> None:
-    """FACTS, Playing 4, and the borders of minutes by SMPTE ST 12-1."""
-    visitor.goto(f"{asgi_server.url}/accounts/login/")
-    assert Fraction(*rate) > 0
-    shown, back = visitor.evaluate(
-        """async ([frame, num, den, isDrop]) => {
-          const timecode = await import("/static/js/timecode.js");
-          const shown = timecode.label(frame, { num, den }, isDrop);
-          return [shown, timecode.frameNumber(shown, { num, den }, isDrop)];
-        }""",
-        [frame, *rate, is_drop],
-    )
-    assert (shown, back) == (label, frame)
 
 
 def test_the_counter_clip_is_what_the_tests_think() -> None:
