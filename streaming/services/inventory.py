@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # Longer than a job can lie between storing an object and publishing it.
 ORPHAN_AGE = timedelta(hours=6)
-_BUCKETS = 256  # folders below each prefix, see `store.folder_for`
+_BUCKETS = [f"{number:02x}" for number in range(256)]  # below each prefix, see `store.folder_for`
 _SUSPICIOUS_ORPHANS = 100
 _SUSPICIOUS_MISSING = 20
 _CHUNK = 500
@@ -57,14 +58,21 @@ class Inventory:
             raise StoreSuspectError(missing=len(self.missing), rows=self.rows, orphans=len(self.orphans), listed=self.listed)
 
 
-def take_inventory(*, older_than: timedelta = ORPHAN_AGE, step: Callable[[float], None] = lambda _done: None) -> Inventory:
-    """List everything. `step` gets the part that is done, 0 to 1, and may raise to stop. StorageErrors."""
+def take_inventory(*, older_than: timedelta | None = None, step: Callable[[float], None] = lambda _done: None) -> Inventory:
+    """List everything; orphans are those older than `older_than` (ORPHAN_AGE). `step` gets the part that is done, 0 to 1, and may
+    raise to stop. StorageErrors.
+    """
     inventory = Inventory()
+    latest = timezone.now() - (ORPHAN_AGE if older_than is None else older_than)
     folders = store.folders()
     for place, folder in enumerate(folders):
-        for bucket in range(_BUCKETS):
-            step((place + bucket / _BUCKETS) / len(folders))
-            _compare(f"{folder}/{bucket:02x}/", inventory, older_than)
+        bare = set(_BUCKETS)
+        for bucket, entries in groupby(store.storage().list_entries(f"{folder}/"), key=_bucket_of):
+            step((place + _BUCKETS.index(bucket) / len(_BUCKETS) if bucket in bare else place) / len(folders))
+            _compare(f"{folder}/{bucket}/", {entry.name: entry for entry in entries}, inventory, latest)
+            bare.discard(bucket)
+        for bucket in _buckets_with_rows(folder) & bare:
+            _compare(f"{folder}/{bucket}/", {}, inventory, latest)
     step(1)
     return inventory
 
@@ -85,20 +93,28 @@ def purge_unfinished(*, older_than: timedelta = ORPHAN_AGE) -> int:
     return sum(store.storage().purge_unfinished(f"{folder}/", older_than=older_than) for folder in store.folders())
 
 
-def _compare(prefix: str, inventory: Inventory, older_than: timedelta) -> None:
-    # Rows first: what is published between the two is an object more, never a row without its object.
+def _bucket_of(entry: StoredEntry) -> str:
+    return entry.name.split("/")[1]
+
+
+def _compare(prefix: str, listed: dict[str, StoredEntry], inventory: Inventory, latest: datetime) -> None:
+    """Compare what was listed below `prefix` with its rows. What changed between the two is asked once more."""
     rows = {row.name: row for row in _rows_below(prefix)}
-    listed = {entry.name: entry for entry in store.storage().list_entries(prefix)}
     inventory.rows += len(rows)
     inventory.listed += len(listed)
     inventory.listed_bytes += sum(entry.size_bytes for entry in listed.values())
     unknown = [entry for name, entry in listed.items() if name not in rows]
-    inventory.orphans += _orphans_among(unknown, timezone.now() - older_than)
+    inventory.orphans += _orphans_among(unknown, latest)
     for name, row in rows.items():
         if name not in listed and _is_missing(row):
             inventory.missing.append(row)
         elif name in listed and listed[name].size_bytes != row.size_bytes:
             inventory.changed.append(row)
+
+
+def _buckets_with_rows(folder: str) -> set[str]:
+    names = StoredObject.objects.filter(name__gte=f"{folder}/", name__lt=f"{folder}0").values_list("name", flat=True)
+    return {name.split("/")[1] for name in names.iterator() if name.startswith(f"{folder}/")}
 
 
 def _rows_below(prefix: str) -> Iterator[StoredObject]:
