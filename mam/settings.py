@@ -171,7 +171,7 @@ MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and t
 # Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
 MAM_INGEST_STEPS = ["streaming.services.decisions.decide_files", "streaming.tasks.enqueue_posters"]
 # URL names of htmx fragments that higher apps add to the file page: path takes the file's id.
-MAM_FILE_PANELS = ["streaming:file_player"]
+MAM_FILE_PANELS = ["streaming:file_player", "streaming:file_renditions"]
 # What `manage.py up` calls after each start; each function decides by itself whether there is anything to do.
 MAM_FIRST_START = ["ingest.demo.make_demo_source"]
 # What `manage.py clock` calls: dotted path of a function without arguments -> seconds between calls.
@@ -183,6 +183,7 @@ MAM_CLOCK: dict[str, float] = {
     "ingest.tasks.keep_watching": 3,  # a copy in progress reports every write; one look in so long is enough
     "ingest.tasks.purge_scans": 3600,
     "streaming.tasks.enqueue_due_posters": 600,
+    "streaming.tasks.sweep_workshops": 3600,
     "streaming.tasks.enqueue_tidy": 300,
 }
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof+skip_trailer"
 # Gaps and overlaps of more than 20 ms are filled with silence or cut, so that sound stays where the picture is.
 _SYNC = {"async": 1, "first_pts": 0, "min_hard_comp": 0.02}
+# A track and nothing else: ffmpeg would make further ones of chapters and of a timecode.
+BARE = {"map_metadata": -1, "map_chapters": -1, "write_tmcd": 0}
 _MAX_CHANNELS_OF_A_LAYOUT = 8
 
 
@@ -96,7 +98,7 @@ def _video_outputs(source: Any, plan: Plan, picture: PictureFacts, timeline: Tim
             both = stream.filter_multi_output("split")
             own, stream = both[0], both[1]
         options = encoding.video_options(rung, plan.grid)
-        yield ffmpeg.output(own, str(directory / f"{rung.name}.mp4"), f="mp4", movflags=FRAGMENTS, **options)
+        yield ffmpeg.output(own, str(directory / f"{rung.name}.mp4"), f="mp4", movflags=FRAGMENTS, **BARE, **options)
 
 
 def sound_output(source: Any, audio: AudioFacts, timeline: Timeline, directory: Path) -> Any:

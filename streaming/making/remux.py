@@ -96,7 +96,7 @@ def _picture_output(source: Any, picture: PictureFacts, path: Path) -> Any:
         movflags=f"{ladder.FRAGMENTS}+negative_cts_offsets",
         min_frag_duration=_FRAGMENT_US,
         video_track_timescale=encoding.timescale_of(picture.rate),
-        map_metadata=-1,
+        **ladder.BARE,
         **{"c:v": "copy"},
     )
 
@@ -111,7 +111,7 @@ def _copied_sound(source: Any, audio: AudioFacts, directory: Path) -> Any:
         use_editlist=0,
         avoid_negative_ts="disabled",
         output_ts_offset=SOUND_OFFSET_S,
-        map_metadata=-1,
+        **ladder.BARE,
         **{"c:a": "copy", "bsf:a": "aac_adtstoasc"},
     )
 
