@@ -278,6 +278,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
     "STYLES": [lambda request: static("css/admin.css")],
+    "SCRIPTS": [lambda request: static("js/admin.js")],
     "COLORS": {  # the accent of the pages, as a scale
         "primary": {
             "50": "#f0f2fe",
@@ -327,7 +328,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"FileKindEnum": "catalog.choices.FileKind", "StreamKindEnum": "catalog.choices.StreamKind"},
+    "ENUM_NAME_OVERRIDES": {
+        "FileKindEnum": "catalog.choices.FileKind",
+        "StreamKindEnum": "catalog.choices.StreamKind",
+        "RenditionKindEnum": "streaming.choices.RenditionKind",
+    },
 }
 
 # --- language, time -------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ urlpatterns = [
     path("api/v1/", include("ingest.api_urls")),
     path("api/v1/", include("mam.jobs.api_urls")),
     path("api/v1/", include("streaming.api_urls")),
+    path("api/", include("streaming.videos_urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", api_docs, name="api_docs"),
 ]

@@ -88,3 +88,12 @@ class StreamStoreOfflineError(MamError):
     template = gettext_noop("The storage of prepared streams does not answer at the moment. Try again shortly.")
     http_status = 503
     is_permanent = False
+
+
+class NothingToPlayError(MamError):
+    """The playback API says why."""
+
+    code = "nothing_to_play"
+    template = gettext_noop("There is nothing to play of this file at the moment.")
+    http_status = 409
+    is_permanent = False

@@ -77,6 +77,14 @@ def find_neighbours(file: MediaFile, parts: list[MediaFile]) -> tuple[MediaFile 
     return (parts[place - 1] if place else None), (parts[place + 1] if place + 1 < len(parts) else None)
 
 
+# --- renditions -------------------------------------------------------------------------------------------------------
+def list_renditions(*, file: MediaFile) -> list[Rendition]:
+    """What was made, or is to be made, of `file`, in the order of kinds; with jobs."""
+    order = {kind: place for place, kind in enumerate(RenditionKind.values)}
+    rows = Rendition.objects.filter(file=file).select_related("job")
+    return sorted(rows, key=lambda row: order[row.kind])
+
+
 # --- posters ----------------------------------------------------------------------------------------------------------
 def find_poster(*, file_id: int) -> StoredObject | None:
     """The file's poster that can be shown, also that of an older version while the new one is made; with rendition and file."""

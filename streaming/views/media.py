@@ -45,6 +45,14 @@ async def media(request: HttpRequest, file_id: int, name: str) -> HttpResponseBa
     """GET/HEAD /media/<file_id>/<name>[?download=1]. `name` is for people and download managers; only the id counts."""
     try:
         file = await sync_to_async(_authorised_file)(request, file_id)
+    except MamError as error:
+        return refusal(error)
+    return await send_file(request, file)
+
+
+async def send_file(request: HttpRequest, file: MediaFile) -> HttpResponseBase:
+    """The answer with the bytes of `file` (with source and folder) that a GET or HEAD asks for. Who asks was checked before."""
+    try:
         opened = await open_file(file.source, file.path)
     except MamError as error:
         return refusal(error)

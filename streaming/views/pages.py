@@ -41,7 +41,7 @@ class PlayerState:
 def watch(request: HttpRequest, file_id: int) -> HttpResponse:
     """GET /watch/<file_id>/[?t=timecode]: the player, and the way to the parts before and after."""
     user = cast("User", request.user)
-    file = _get_file(user, file_id)
+    file = get_file(user, file_id)
     parts = selectors.list_content_parts(user=user, file=file)
     previous, following = selectors.find_neighbours(file, parts)
     posters = selectors.poster_urls({part.pk for part in parts})
@@ -59,7 +59,7 @@ def watch(request: HttpRequest, file_id: int) -> HttpResponse:
 @permission_required(selectors.PLAY_FILE, raise_exception=True)
 def file_player(request: HttpRequest, file_id: int) -> HttpResponse:
     """The player alone, for the file page (settings.MAM_FILE_PANELS)."""
-    file = _get_file(cast("User", request.user), file_id)
+    file = get_file(cast("User", request.user), file_id)
     return render(request, "streaming/_player.html", {"player": _player_state(request, file, None), "is_panel": True})
 
 
@@ -86,7 +86,7 @@ def position(request: HttpRequest, file_id: int) -> HttpResponse:
     form = PositionForm(request.POST)
     if not form.is_valid():
         return HttpResponse(status=400)
-    watching.keep_position(user=user, file=_get_file(user, file_id), position_ms=form.cleaned_data["position_ms"])
+    watching.keep_position(user=user, file=get_file(user, file_id), position_ms=form.cleaned_data["position_ms"])
     return HttpResponse(status=204)
 
 
@@ -99,7 +99,7 @@ def fault(request: HttpRequest, file_id: int) -> HttpResponse:
     if not form.is_valid():
         return HttpResponse(status=400)
     browser = request.headers.get("User-Agent", "")[:200]
-    watching.report_fault(user=user, file=_get_file(user, file_id), browser=browser, **form.cleaned_data)
+    watching.report_fault(user=user, file=get_file(user, file_id), browser=browser, **form.cleaned_data)
     return HttpResponse(status=204)
 
 
@@ -107,7 +107,7 @@ def fault(request: HttpRequest, file_id: int) -> HttpResponse:
 @permission_required(selectors.PLAY_FILE, raise_exception=True)
 def retry(request: HttpRequest, file_id: int) -> HttpResponse:
     """Have the stream of a file made again after it was given up: the viewer asks for it."""
-    file = _get_file(cast("User", request.user), file_id)
+    file = get_file(cast("User", request.user), file_id)
     decisions.retry_failed(file=file)
     return HttpResponse(status=204)
 
@@ -119,7 +119,8 @@ def _find_file(user: User, file_id: int) -> MediaFile | None:
         return None
 
 
-def _get_file(user: User, file_id: int) -> MediaFile:
+def get_file(user: User, file_id: int) -> MediaFile:
+    """A file that `user` may play; 404 for every other."""
     file = _find_file(user, file_id)
     if file is None:
         raise Http404
