@@ -161,6 +161,7 @@ export class Stream extends EventTarget {
     return {
       autoStartLoad: isEager,
       startPosition: at,
+      testBandwidth: false, // the first segment is one that is shown, not one that is measured
       enableWorker: false, // fMP4 needs no repacking
       capLevelToPlayerSize: true,
       abrEwmaDefaultEstimate: 8_000_000, // most viewers sit in the building of the server
@@ -185,14 +186,16 @@ export class Stream extends EventTarget {
 
   /** Automatic: by bandwidth where segments lie ready; where each is encoded for us, one quality, so that no work is thrown away. */
   #chooseLevel() {
+    const hls = this.#hls;
     if (!this.isOnDemand) {
-      this.#hls.nextLevel = -1;
+      hls.nextLevel = -1;
       return;
     }
     const shown = this.video.clientHeight * devicePixelRatio;
     const fitting = this.levels.filter(({ height }) => height <= ON_DEMAND_HEIGHT_PX);
-    const enough = fitting.filter(({ height }) => height >= shown).at(-1) ?? fitting[0] ?? this.levels.at(-1);
-    if (enough) this.#hls.nextLevel = enough.index;
+    const { index } = fitting.filter(({ height }) => height >= shown).at(-1) ?? fitting[0] ?? this.levels.at(-1);
+    if (hls.currentLevel === -1) hls.startLevel = index;
+    hls.nextLevel = index;
   }
 
   /** A picture that stands still was decoded from the old quality: have it decoded again. */
