@@ -1,6 +1,6 @@
 """`python -m tests`: the tests that use the database on PostgreSQL, then every test on SQLite. Arguments go to pytest.
 
-What a person's shell says about an installation of theirs (MAM_*, DATABASE_URL, REDIS_URL) does not reach the tests.
+What a person's shell says about an installation of theirs (MAM_*, S3_*, DATABASE_URL, REDIS_URL) does not reach the tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 from tests.fixtures.servers import postgres_server
 
-PRODUCT_VARIABLES = ("MAM_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
+PRODUCT_VARIABLES = ("MAM_", "DATABASE_URL", "REDIS_URL", "S3_", "DJANGO_")
 MOST_AT_A_TIME = 4
 
 
