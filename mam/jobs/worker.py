@@ -9,10 +9,12 @@ started, die with their parent; the jobs they had are claimed anew when their le
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import OperationalError, connections
 from django_q.cluster import Cluster
 from django_q.conf import Conf
@@ -49,6 +51,7 @@ class Worker:
         """Run until stopped. Call it in the main thread, once per process: it sets signal handlers and fork hooks."""
         # The cluster's name is the queue it reads; django-q2 reads both when a cluster starts.
         Conf.CLUSTER_NAME, Conf.WORKERS = self.queue, self.processes
+        os.nice(settings.MAM_QUEUE_NICENESS.get(self.queue, 0))
         activity.begin()
         make_forks_safe()
         while not self._stopping.is_set():
