@@ -42,6 +42,13 @@ class SourceForm(forms.Form):
     poll_interval_s = forms.IntegerField(label=_("Check for changes every (seconds)"), min_value=10, max_value=86_400, initial=60)
     parallelism = forms.IntegerField(label=_("Parallel connections"), min_value=1, max_value=16, initial=4)
     read_limit_bytes_per_s = forms.IntegerField(label=_("Read limit (bytes per second)"), required=False, min_value=65_536)
+    open_file_limit = forms.IntegerField(
+        label=_("Open files at most"),
+        required=False,
+        min_value=2,
+        max_value=1000,
+        help_text=_("Of all scans, encoders and viewers together. A viewer needs two. Empty: no limit."),
+    )
     include_globs = GlobsField(
         label=_("Only these files"), required=False, help_text=_("One pattern a line, such as *.mp4. Empty: all files.")
     )

@@ -1,4 +1,4 @@
-"""Source files as inputs of ffmpeg: a path where the file lies on this machine, else a loopback address that reads its source.
+"""Source files as inputs of ffmpeg: a path where the file lies on this machine and nothing limits its readers, else a loopback address.
 
 ffmpeg gets no address of a server and no password, opens no other file (formats and protocols are whitelisted), and reads through the
 source's own connections and limits.
@@ -61,7 +61,7 @@ def ffmpeg_input(file: MediaFile) -> Iterator[SourceInput]:
     limits: dict[str, Any] = {"format_whitelist": FORMAT_WHITELIST}
     try:
         path = file_system.local_path(file.path)
-        if path is not None and not file.source.read_limit_bytes_per_s:
+        if path is not None:
             _check(file, file_system.stat(file.path))
             options = limits | {"protocol_whitelist": "file"}
             yield SourceInput(f"file:{os.fspath(path)}", options, file, file_system, None)

@@ -46,7 +46,10 @@ class SourceAdmin(CatalogAdmin):
     fieldsets: ClassVar = [
         (None, {"fields": ["name", "url", "is_enabled"]}),
         (_("Credentials"), {"fields": ["has_credentials", "username", "password", "domain", "forget_credentials", "require_encryption"]}),
-        (_("Reading"), {"fields": ["parallelism", "read_limit_bytes_per_s", "poll_interval_s", "include_globs", "exclude_globs"]}),
+        (
+            _("Reading"),
+            {"fields": ["parallelism", "read_limit_bytes_per_s", "open_file_limit", "poll_interval_s", "include_globs", "exclude_globs"]},
+        ),
         (_("State"), {"fields": ["state", "reason", "state_at", "last_scan_at", "last_full_scan_at", "created_at"]}),
     ]
 

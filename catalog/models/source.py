@@ -22,7 +22,9 @@ class Source(models.Model):
     url = models.CharField(_("address"), max_length=1000, help_text=_("smb://host[:port]/share/path or file:///path"))
     credentials = models.TextField(blank=True, editable=False)
     require_encryption = models.BooleanField(_("require encryption"), default=False)
+    # Of all readers together, wherever they run; None: no limit.
     read_limit_bytes_per_s = models.PositiveBigIntegerField(_("read limit (bytes/s)"), null=True, blank=True)
+    open_file_limit = models.PositiveSmallIntegerField(_("open files at most"), null=True, blank=True)
     parallelism = models.PositiveSmallIntegerField(_("parallel connections"), default=4)
     include_globs = models.JSONField(_("include only"), default=list, blank=True)
     exclude_globs = models.JSONField(_("exclude"), default=default_excludes, blank=True)
@@ -55,7 +57,7 @@ class Folder(models.Model):
     """
 
     source = models.ForeignKey(Source, models.CASCADE, related_name="folders")
-    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")  # None: the root
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children", db_index=False)  # None: the root
     name = models.CharField(max_length=255)
     path = models.TextField(blank=True)  # relative to the source's root, "/" between names; "" is the root
     name_key = models.CharField(max_length=255)

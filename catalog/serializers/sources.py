@@ -28,6 +28,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "has_credentials",
             "require_encryption",
             "read_limit_bytes_per_s",
+            "open_file_limit",
             "parallelism",
             "include_globs",
             "exclude_globs",
@@ -61,6 +62,7 @@ class SourceWriteSerializer(serializers.Serializer[Any]):
     domain = serializers.CharField(required=False, allow_blank=True, max_length=255, write_only=True)
     require_encryption = serializers.BooleanField(required=False)
     read_limit_bytes_per_s = serializers.IntegerField(required=False, allow_null=True, min_value=65_536)
+    open_file_limit = serializers.IntegerField(required=False, allow_null=True, min_value=2, max_value=1000)
     parallelism = serializers.IntegerField(required=False, min_value=1, max_value=64)
     include_globs = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=100)
     exclude_globs = serializers.ListField(child=serializers.CharField(max_length=255), required=False, max_length=100)

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from mam.lib import secrets
 from mam.lib.errors import MamError
-from mam.lib.sources import open_source
+from mam.lib.sources import Limits, open_source
+from mam.lib.sources.ledgers import FileLedger, RedisLedger
 
 if TYPE_CHECKING:
     from catalog.models import Source
-    from mam.lib.sources import SourceFileSystem
+    from mam.lib.sources import Ledger, SourceFileSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,24 @@ def open_file_system(source: Source) -> SourceFileSystem:
             domain=credentials.domain,
             require_encryption=source.require_encryption,
             parallelism=source.parallelism,
-            read_limit_bytes_per_s=source.read_limit_bytes_per_s,
+            limits=Limits(source.read_limit_bytes_per_s, source.open_file_limit),
+            ledger=_ledger_of(source),
         )
         _opened[source.pk] = (version, file_system)
     if held is not None:
         held[1].close()
     return file_system
+
+
+def _ledger_of(source: Source) -> Ledger:
+    """What all readers of the source share: on this machine, and with Redis on all of them."""
+    machine = FileLedger(settings.DATA_DIR / "run" / "sources" / str(source.pk))
+    if not settings.REDIS_URL:
+        return machine
+    # By name: importing it costs a fifth of Django's start, and few have it.
+    redis = import_string("redis.Redis")
+    client = redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    return RedisLedger(client, f"mam:source:{source.pk}", machine, errors=(OSError, import_string("redis.exceptions.RedisError")))
 
 
 def close_file_system(source_id: int) -> None:
@@ -129,7 +143,8 @@ def close_file_system(source_id: int) -> None:
 
 def _version_of(source: Source) -> str:
     """Equal as long as nothing changed that matters to an open connection."""
-    parts = [source.url, source.credentials, source.require_encryption, source.parallelism, source.read_limit_bytes_per_s]
+    limits = [source.read_limit_bytes_per_s, source.open_file_limit]
+    parts = [source.url, source.credentials, source.require_encryption, source.parallelism, *limits]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

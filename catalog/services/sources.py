@@ -47,6 +47,7 @@ NAME_MAX = 120
 DELETE_JOB = "catalog.delete_source"
 MAX_PARALLELISM = 64
 MIN_POLL_INTERVAL_S = 5
+MIN_OPEN_FILES = 2  # picture and sound of one viewer
 
 
 class SourceOptions(TypedDict, total=False):
@@ -54,6 +55,7 @@ class SourceOptions(TypedDict, total=False):
 
     require_encryption: bool
     read_limit_bytes_per_s: int | None
+    open_file_limit: int | None
     parallelism: int
     include_globs: Sequence[str]
     exclude_globs: Sequence[str]
@@ -184,6 +186,7 @@ def _clean(values: SourceChanges) -> SourceChanges:
     _check_range(cleaned, "parallelism", 1, MAX_PARALLELISM)
     _check_range(cleaned, "poll_interval_s", MIN_POLL_INTERVAL_S, 7 * 24 * 3600)
     _check_range(cleaned, "read_limit_bytes_per_s", 64 * 1024, 2**40)
+    _check_range(cleaned, "open_file_limit", MIN_OPEN_FILES, 1000)
     return cleaned
 
 

@@ -97,7 +97,7 @@ class SourceFileSystem(Protocol):
         """
 
     def local_path(self, path: str) -> Path | None:
-        """Where the file lies on this machine, for handing it to another program; None on a network share."""
+        """Where the file lies on this machine, for handing it to another program; None on a network share, or with limits."""
 
     def close(self) -> None: ...
 

@@ -90,6 +90,15 @@ class TransientError(SourceError):
     is_permanent = False
 
 
+class TooManyOpenError(SourceError):
+    """All files that may be open on the source at once are; the others are busy reading."""
+
+    code = "source_too_many_open"
+    template = gettext_noop("%(limit)s files are open on the source, and no more are allowed at once: %(target)s")
+    http_status = 503
+    is_permanent = False
+
+
 class SuspectListingError(SourceError):
     """A directory listing that cannot be complete. Whoever believed it would take files for deleted."""
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
 from mam.lib.sources.base import Connection, Entry, Health, Listing, RangedReader, split_path
 from mam.lib.sources.errors import ChangedError, ConflictError, NotFoundError, SourceError, TransientError
+from mam.lib.sources.governor import released_on_error
 from mam.lib.sources.pool import ConnectionPool, Timing
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from mam.lib.sources.throttle import Throttle
+    from mam.lib.sources.governor import Governor
 
 BACKOFF_S = (1.0, 2.0, 4.0)
 WRITE_BLOCK_BYTES = 1024 * 1024
@@ -39,14 +40,14 @@ class PooledSource:
         address: str,
         parallelism: int,
         timing: Timing,
-        throttle: Throttle | None = None,
+        governor: Governor | None = None,
         watcher: Watcher | None = None,
         local_path: LocalPath | None = None,
     ) -> None:
         self._pool = ConnectionPool(connect, limit=parallelism, timing=timing)
         self._address = address
         self._timing = timing
-        self._throttle = throttle
+        self._governor = governor
         self._watcher = watcher
         self._local_path = local_path
 
@@ -67,7 +68,7 @@ class PooledSource:
         return self._describe(split_path(path))
 
     def open(self, path: str) -> RangedReader:
-        return _Reader(self._pool, self._attempt_with, self._throttle, split_path(path), self.target(path))
+        return _Reader(self._pool, self._attempt_with, self._governor, split_path(path), self.target(path))
 
     def write(self, path: str, data: Iterable[bytes] | BinaryIO) -> Entry:
         parts = split_path(path)
@@ -101,7 +102,9 @@ class PooledSource:
             return self._watcher(connection, on_change, stop)
 
     def local_path(self, path: str) -> Path | None:
-        return self._local_path(split_path(path)) if self._local_path else None
+        if self._local_path is None or self._governor is not None:  # what others read by themselves nobody would count
+            return None
+        return self._local_path(split_path(path))
 
     def close(self) -> None:
         self._pool.close()
@@ -206,17 +209,19 @@ class _Reader:
         self,
         pool: ConnectionPool,
         attempt: Callable[[Callable[[], Any]], Any],
-        throttle: Throttle | None,
+        governor: Governor | None,
         parts: tuple[str, ...],
         target: str,
     ) -> None:
         self._attempt = attempt
-        self._throttle = throttle
+        self._governor = governor
         self._parts = parts
         self._target = target
         self._first: Entry | None = None
         self._file = _OpenFile(pool, self._open)
-        self._attempt(lambda: self._file.use(lambda connection, handle: None))
+        self._hold = governor.open_file(target) if governor is not None else None
+        with released_on_error(self._hold):
+            self._attempt(lambda: self._file.use(lambda connection, handle: None))
         self.entry = cast("Entry", self._first)
         self.size_bytes = self.entry.size_bytes
 
@@ -224,18 +229,21 @@ class _Reader:
         if offset < 0 or length < 0:
             raise ValueError("offset and length must not be negative")
         length = max(0, min(length, self.size_bytes - offset))
-        if self._throttle is None:
+        step = self._governor.block_bytes if self._governor is not None else None
+        if self._governor is None or step is None:
             return self._read(offset, length)
-        step = self._throttle.block_bytes
         pieces = []
         for start in range(offset, offset + length, step):
             wanted = min(step, offset + length - start)
-            self._throttle.take(wanted)
+            self._governor.take(wanted)
             pieces.append(self._read(start, wanted))
         return b"".join(pieces)
 
     def close(self) -> None:
+        hold, self._hold = self._hold, None
         self._file.close()
+        if hold is not None:
+            hold.release()
 
     def __enter__(self) -> Self:
         return self

@@ -11,9 +11,10 @@ import pytest
 
 from mam.lib.sources.errors import AccessDeniedError, AuthFailedError, ClosedError, NotFoundError, SuspectListingError, TransientError
 from mam.lib.sources.facade import PooledSource, part_name
+from mam.lib.sources.governor import Governor, Limits
+from mam.lib.sources.ledgers import MemoryLedger
 from mam.lib.sources.local import LocalConnection
 from mam.lib.sources.pool import MAX_IDLE_S, ConnectionPool, Timing
-from mam.lib.sources.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +96,8 @@ class Office:
         if self.meeting is not None:
             self.meeting.wait(10)
 
-    def source(self, clock: Clock, parallelism: int = 2, throttle: Throttle | None = None) -> PooledSource:
-        return PooledSource(self.connect, address="file:///test", parallelism=parallelism, timing=clock.timing, throttle=throttle)
+    def source(self, clock: Clock, parallelism: int = 2, governor: Governor | None = None) -> PooledSource:
+        return PooledSource(self.connect, address="file:///test", parallelism=parallelism, timing=clock.timing, governor=governor)
 
 
 @pytest.fixture
@@ -259,7 +260,8 @@ def test_part_names_fit_every_file_system() -> None:
 
 def test_the_read_limit_holds_over_all_readers(office: Office, clock: Clock, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(bytes(10_000_000))
-    fs = office.source(clock, throttle=Throttle(1_000_000, clock.timing))
+    ledger = MemoryLedger(clock.timing.monotonic)
+    fs = office.source(clock, governor=Governor(Limits(bytes_per_s=1_000_000), ledger, clock.timing))
     started_s = clock.now_s
 
     with fs.open("clip.mp4") as one, fs.open("clip.mp4") as two:
