@@ -68,7 +68,7 @@ def get_stream(file: MediaFile, *, with_segments: bool = False) -> Stream:
     tracks = Track.objects.filter(
         rendition__file=file, rendition__kind=RenditionKind.HLS, rendition__made_from=file.fingerprint, object__state=ObjectState.SOUND
     )
-    tracks = tracks.select_related("object").order_by("pk")
+    tracks = tracks.select_related("object", "rendition").order_by("pk")
     if not with_segments:
         tracks = tracks.defer("segments")
     return Stream({track.name: track for track in tracks}, plan_for(file))

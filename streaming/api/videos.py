@@ -8,7 +8,9 @@ from asgiref.sync import async_to_sync
 from django.http import HttpResponseRedirect
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -88,14 +90,27 @@ class VideoSearchView(APIView):
             conditions["q"] = conditions.pop("query")
         found = filters.FileFilter(conditions, queryset=list_videos(cast("User", request.user)))
         if not found.is_valid():
-            return Response({"code": "invalid", "message": "", "params": found.errors}, status=400)
+            raise ValidationError(found.errors)
         page = keyset_page(found.qs, ["-pk"], cursor, limit)
         return Response({"items": described(page.items), "next": page.next, "previous": page.previous})
+
+
+class _AnyAccept(BaseContentNegotiation):
+    """`Accept` is about the video; what is said in JSON, an error, is said to everybody."""
+
+    def select_parser(self, request: Request, parsers: list[Any]) -> Any:
+        """Nothing is sent."""
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: list[Any], format_suffix: str | None = None) -> tuple[Any, str]:
+        """The first."""
+        return renderers[0], renderers[0].media_type
 
 
 class VideoStreamView(APIView):
     """GET /api/videos/<id>/stream."""
 
+    content_negotiation_class = _AnyAccept
     required_permissions: ClassVar = {"GET": selectors.PLAY_FILE}
 
     @extend_schema(

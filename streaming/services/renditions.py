@@ -10,6 +10,7 @@ import datetime
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.urls import reverse
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 MAKE_RENDITION = "streaming.make_rendition"
 MAX_ATTEMPTS = 2  # per version of the file
 LOG_LINES = 50
+_SHOWN_WITH_PLAYER = (RenditionKind.STORYBOARD, RenditionKind.WAVEFORM)
 _ACCESS_STEP = datetime.timedelta(hours=1)  # `last_access_at` is not written more often
 
 
@@ -223,6 +225,22 @@ def touch(rendition_ids: Iterable[int]) -> None:
     """Somebody uses these renditions now. Writes at most once an hour each."""
     now = timezone.now()
     Rendition.objects.filter(pk__in=set(rendition_ids), last_access_at__lt=now - _ACCESS_STEP).update(last_access_at=now)
+
+
+def note_use(row: Rendition) -> None:
+    """As `touch`, of a row that was just read: no statement while its hour is not over."""
+    if row.last_access_at < timezone.now() - _ACCESS_STEP:
+        touch([row.pk])
+
+
+def note_viewing(*, file: MediaFile) -> None:
+    """Somebody plays `file`: the pictures beside its player are in use, and what was purged is made again, behind all other work."""
+    rows = list(Rendition.objects.filter(file=file, kind__in=[*_SHOWN_WITH_PLAYER, RenditionKind.HLS]))
+    touch(row.pk for row in rows if row.kind in _SHOWN_WITH_PLAYER)
+    for row in rows:
+        is_wished = row.kind in _SHOWN_WITH_PLAYER or settings.MAM_PREPARE != "never"
+        if row.state == RenditionState.PURGED and is_wished:
+            want(file=file, kind=row.kind, priority=JobPriority.LOW)
 
 
 def _replaced(row: Rendition, made: Made) -> Any:

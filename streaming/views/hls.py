@@ -78,7 +78,7 @@ def track(request: HttpRequest, token: str, name: str) -> HttpResponse:
     except MamError as error:
         return refusal(error)
     if isinstance(found, Track):
-        renditions.touch([found.rendition_id])
+        renditions.note_use(found.rendition)
     return _text(text, PLAYLIST_TYPE)
 
 
@@ -94,7 +94,7 @@ def storyboard_cues(request: HttpRequest, token: str) -> HttpResponse:
             raise StreamPartMissingError
     except MamError as error:
         return refusal(error)
-    renditions.touch([rendition.pk])
+    renditions.note_use(rendition)
     names = rendition.stored_objects.order_by("name").values_list("name", flat=True)
     facts = rendition.details
     sheets = Sheets(
@@ -112,7 +112,7 @@ def storyboard_cues(request: HttpRequest, token: str) -> HttpResponse:
 def _file_of(request: HttpRequest, token: str) -> tuple[MediaFile, Grant]:
     """The file that the token opens. Raises what `grant_of` raises, StreamPartMissingError, MediaChangedError."""
     grant = grant_of(token, request.headers.get("Cookie", "").encode("latin-1"))
-    file = MediaFile.objects.select_related("source", "folder").filter(pk=grant.file_id).first()
+    file = MediaFile.objects.select_related("source", "folder").prefetch_related("streams").filter(pk=grant.file_id).first()
     if file is None:
         raise StreamPartMissingError
     if version_of(file.fingerprint) != grant.version:
