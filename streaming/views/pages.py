@@ -14,7 +14,7 @@ from catalog.errors import ObjectNotFoundError
 from catalog.services.viewing import record_view
 from streaming import playback, selectors
 from streaming.forms import FaultForm, PositionForm
-from streaming.services import decisions, watching
+from streaming.services import decisions, renditions, watching
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -75,6 +75,7 @@ def viewed(request: HttpRequest, file_id: int) -> HttpResponse:
         decision = selectors.get_decision(file, kept=kept)
         decisions.keep_decision(file=file, decision=decision, kept=kept)
         decisions.prepare_viewed(file=file, needs=decision.mode)
+        renditions.note_viewing(file=file)
     return HttpResponse(status=204)
 
 

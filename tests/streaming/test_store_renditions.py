@@ -22,12 +22,14 @@ from streaming.models import Rendition, StoredObject, Track
 from streaming.services import renditions
 from streaming.services.renditions import Made, MadeTrack
 from streaming.stores import objects as store
-from tests.factories import make_file, make_job, make_user
+from tests.factories import make_file, make_job, make_rendition, make_user
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from django.test import Client
     from pytest_django import DjangoCaptureOnCommitCallbacks
+    from pytest_django.fixtures import Settings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
 HLS = RenditionKind.HLS
@@ -260,3 +262,26 @@ def test_what_somebody_uses_meanwhile_is_not_purged(ctx: JobContext, file: Media
     Rendition.objects.filter(pk=row.pk).update(last_access_at=seen_at + timedelta(hours=1))
     assert not renditions.purge(rendition=row, unused_since=seen_at)
     assert row.tracks.exists()
+
+
+@pytest.mark.parametrize(("policy", "made_again"), [("viewed", {"storyboard", "waveform", "hls"}), ("never", {"storyboard", "waveform"})])
+def test_what_was_purged_is_made_again_when_somebody_plays_the_file(
+    client: Client, settings: Settings, policy: str, made_again: set[str]
+) -> None:
+    settings.MAM_PREPARE = policy
+    file = make_file("a.mxf")
+    for kind in RenditionKind:
+        make_rendition(file, kind, state=RenditionState.PURGED, made_from="")
+    client.force_login(make_user("viewer"))
+    assert client.post(f"/watch/{file.pk}/viewed/").status_code == 204
+    assert set(Rendition.objects.filter(state=RenditionState.WANTED).values_list("kind", flat=True)) == made_again
+
+
+def test_playing_a_file_uses_the_pictures_of_its_player(client: Client) -> None:
+    file, then = make_file("a.mp4"), timezone.now() - timedelta(days=9)
+    for kind in RenditionKind:
+        make_rendition(file, kind, last_access_at=then)
+    client.force_login(make_user("viewer"))
+    client.post(f"/watch/{file.pk}/viewed/")
+    used = set(Rendition.objects.filter(last_access_at__gt=then).values_list("kind", flat=True))
+    assert used == {"storyboard", "waveform"}  # a stream is in use when a playlist of it is asked for
