@@ -29,8 +29,12 @@ from streaming.serializers import VideoPageSerializer, VideoSearchSerializer, Vi
 from streaming.views.media import send_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import QuerySet
     from django.http.response import HttpResponseBase
+    from rest_framework.parsers import BaseParser
+    from rest_framework.renderers import BaseRenderer
     from rest_framework.request import Request
 
     from mam.accounts.models import User
@@ -98,13 +102,16 @@ class VideoSearchView(APIView):
 class _AnyAccept(BaseContentNegotiation):
     """`Accept` is about the video; what is said in JSON, an error, is said to everybody."""
 
-    def select_parser(self, request: Request, parsers: list[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """Nothing is sent."""
-        return parsers[0]
+        return next(iter(parsers))
 
-    def select_renderer(self, request: Request, renderers: list[Any], format_suffix: str | None = None) -> tuple[Any, str]:
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
         """The first."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
 
 
 class VideoStreamView(APIView):

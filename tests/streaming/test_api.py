@@ -65,9 +65,8 @@ def operator() -> Client:
 @pytest.fixture
 def program(user: User) -> dict[str, str]:
     """Headers of a program with an API key."""
-    return {
-        "Authorization": f"Api-Key {create_api_key(actor=None, user=user, name='x', scopes=['streaming.play_file', 'catalog.view_library'])[1]}"
-    }
+    key = create_api_key(actor=None, user=user, name="x", scopes=["streaming.play_file", "catalog.view_library"])[1]
+    return {"Authorization": f"Api-Key {key}"}
 
 
 def playback_of(client: Client, file: MediaFile, query: str = "", **headers: str) -> dict[str, Any]:

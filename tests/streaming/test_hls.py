@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 def make_film(path: str = "film.mxf", *, codec: str = "mpeg2video", audios: int = 1, **fields: Any) -> MediaFile:
     """A minute of 1080p29.97 that no browser plays."""
-    defaults = {"container": "mxf", "duration_ticks": 60_060, "duration_ms": 60_060, "video_codec": codec}
+    defaults: dict[str, Any] = {"container": "mxf", "duration_ticks": 60_060, "duration_ms": 60_060, "video_codec": codec}
     file = make_file(path, **(defaults | fields))
     if file.kind == FileKind.VIDEO:
         make_stream(file, "video", codec=codec, pixel_format="yuv422p")
