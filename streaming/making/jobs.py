@@ -15,6 +15,7 @@ from catalog.choices import Presence
 from catalog.models import MediaFile
 from mam.lib import ffmpeg
 from mam.lib.errors import MamError
+from mam.lib.storages import StorageError
 from streaming.inputs import ffmpeg_input
 from streaming.making.workshop import check_space
 from streaming.models import Rendition
@@ -49,7 +50,7 @@ class Making:
     def put(self, name: str, data: bytes | Path, *, content_type: str) -> MadeObject:
         """Store an object of this rendition. Nobody sees it before all of them are published."""
         self._folder = self._folder or store.folder_for(file_id=self.file.pk, kind=self.rendition.kind)
-        made = store.put(f"{self._folder}/{name}", data, content_type=content_type)
+        made = store.put(f"{self._folder}/{name}", data, content_type=content_type, cancelled=self.ctx.cancelled)
         self.stored.append(made)
         self.ctx.check()
         return made
@@ -119,7 +120,7 @@ def make(ctx: JobContext, *, kind: str, maker: Maker) -> dict[str, Any] | None:
     except MamError as error:
         making.discard()
         ctx.check()
-        if error.is_permanent:
+        if error.is_permanent and not isinstance(error, StorageError):  # a wrong key is no fault of the file's
             renditions.fail(ctx, rendition, error, log_tail=getattr(error, "log_tail", ""))
         raise
     except OSError as error:
