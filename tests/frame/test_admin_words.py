@@ -1,0 +1,51 @@
+"""The administration speaks Korean too: its package brings no translations, so every text of it has one of ours or Django's."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import unfold
+from django.template import Engine
+from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+from django.utils import translation
+
+from mam.accounts.admin_words import ADMIN_WORDS
+
+PACKAGE = Path(unfold.__file__).parent
+TEMPLATES = PACKAGE / "templates"
+MODULES = [*PACKAGE.glob("*.py"), *PACKAGE.glob("mixins/*.py"), *PACKAGE.glob("templatetags/*.py"), *PACKAGE.glob("contrib/filters/*.py")]
+GETTEXT = {"_", "gettext", "gettext_lazy"}
+
+
+def texts_of_templates() -> set[str]:
+    """As Django itself reads them, parameters and white space included."""
+    texts: set[Any] = set()
+    for root in (TEMPLATES, PACKAGE / "contrib/filters/templates"):
+        for path in [*root.glob("admin/**/*.html"), *root.glob("unfold/**/*.html")]:
+            nodes = Engine.get_default().get_template(path.relative_to(root).as_posix()).nodelist
+            plain: list[Any] = nodes.get_nodes_by_type(TranslateNode)
+            blocks: list[Any] = nodes.get_nodes_by_type(BlockTranslateNode)
+            texts |= {node.filter_expression.var.literal for node in plain}
+            texts |= {node.render_token_list(node.singular)[0] for node in blocks}
+    return texts - {None}
+
+
+def texts_of_modules() -> set[str]:
+    return {
+        str(call.args[0].value)
+        for path in MODULES
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in GETTEXT
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_every_text_of_the_administration_has_its_korean() -> None:
+    with translation.override("ko"):
+        assert {text for text in texts_of_templates() | texts_of_modules() if translation.gettext(text) == text} == set()
+
+
+def test_no_word_is_kept_that_the_package_does_not_say() -> None:
+    assert texts_of_templates() | texts_of_modules() >= ADMIN_WORDS
