@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSelect2Widget,
@@ -97,16 +98,19 @@ class SourceAdminForm(ServiceForm):
         return entered or None
 
 
+_PATTERN_HELP = _(
+    "An RE2 expression that is searched in the path without the file's extension. Named groups: (?P<catalog>…), (?P<series>…), "
+    "(?P<title>…), and if you like (?P<year>…) and (?P<part>…). "
+    "Files with the same catalog, series and title are parts of one content."
+)
+
+
 class PathRuleAdminForm(ServiceForm):
     """A path rule."""
 
     class Meta:
         help_texts: ClassVar = {
-            "pattern": _(
-                "An RE2 expression that is searched in the path without the file's extension. Named groups: (?P<catalog>…), (?P<series>…), "
-                "(?P<title>…), and if you like (?P<year>…) and (?P<part>…). "
-                "Files with the same catalog, series and title are parts of one content."
-            ),
+            "pattern": escape(_PATTERN_HELP),  # Django takes help for HTML: a group named "title" would swallow the rest of the page
             "catalog_name": _("Stands for the group of this name when it is filled in."),
             "series_name": _("Stands for the group of this name when it is filled in."),
             "position": _("Rules are tried in this order; the first that matches decides."),
