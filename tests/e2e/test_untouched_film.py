@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from tests.fixtures.s3 import S3Server
+    from tests.fixtures.s3 import Bucket
     from tests.fixtures.smbd import SmbServer
     from tests.fixtures.system import RunningSystem
 
@@ -34,11 +34,11 @@ SEEKS = 8
 
 
 @pytest.fixture
-def stored_system(tmp_path: Path, s3: S3Server) -> Iterator[RunningSystem]:
+def stored_system(tmp_path: Path, s3: Bucket) -> Iterator[RunningSystem]:
     """The system with an S3 server for what it makes, and without a demo archive."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "demo.made").touch()
-    with running_system(tmp_path / "data", **s3.environment) as system:
+    with running_system(tmp_path / "data", **s3.environment()) as system:
         yield system
 
 
