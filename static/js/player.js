@@ -86,6 +86,7 @@ class Player {
     source.addEventListener("stopped", ({ detail }) => states.stop(detail));
     source.addEventListener("renewed", ({ detail }) => this.#learn(detail.playback));
     video.addEventListener("playing", () => this.reports.viewed());
+    this.#inviteToPlay();
     const kept = store.read(VOLUME, null);
     if (kept) Object.assign(video, kept);
     video.addEventListener("volumechange", () => store.write(VOLUME, { volume: video.volume, muted: video.muted }));
@@ -94,6 +95,15 @@ class Player {
     for (const button of section.querySelectorAll("[data-step]")) {
       button.addEventListener("click", () => clock.step(Number(button.dataset.step)));
     }
+  }
+
+  /** The large button over the picture, until somebody plays or looks for a frame. */
+  #inviteToPlay() {
+    const { section, video } = this;
+    const done = () => (section.dataset.played = "");
+    section.querySelector("[data-start]").addEventListener("click", () => this.toggle());
+    video.addEventListener("play", done, { once: true });
+    video.addEventListener("loadeddata", () => video.addEventListener("seeking", done, { once: true }), { once: true });
   }
 
   /** Side by side with the first bytes of the picture, and only where there is one. */
@@ -114,6 +124,7 @@ class Player {
     const isPlayable = canPlay(this.video, playback);
     this.section.toggleAttribute("data-closed", !isPlayable && this.video.readyState === 0);
     if (!isPlayable) {
+      this.video.controls = false;
       this.states.show(playback);
       return;
     }

@@ -52,7 +52,7 @@ def test_each_state_says_what_it_is(stage: Stage, state: str) -> None:
     expect(panel.get_by_role("heading")).not_to_be_empty()
     if CLOSED[state].get("reasons"):
         expect(panel).to_contain_text("ProRes")
-    expect(panel.get_by_role("button", name="Try again")).to_be_visible(visible=state != "unavailable")
+    expect(panel.get_by_role("button", name="Try again")).to_be_visible(visible=state in {"busy", "offline", "failed"})
     expect(stage.page.locator(".player-bar")).to_be_hidden()
 
 

@@ -84,7 +84,7 @@ export class States {
     reasons.replaceChildren(...lines.filter(Boolean).map((line) => Object.assign(document.createElement("li"), { textContent: line })));
     panel.querySelector("[data-state-count]").textContent = "";
     panel.querySelector("[data-state-progress]").hidden = true;
-    panel.querySelector("[data-retry]").hidden = state === "unavailable";
+    panel.querySelector("[data-retry]").hidden = state === "unavailable" || WAITING.has(state);
     panel.hidden = false;
     if (isNew) announce([word(`state:${state}`), ...lines].join(" "));
   }
