@@ -12,6 +12,7 @@ from streaming import selectors
 from streaming.choices import RenditionKind
 from streaming.making import hls, posters, proxy, storyboard, waveform, workshop
 from streaming.making.jobs import make
+from streaming.ondemand import adopt
 from streaming.services import posters as services
 from streaming.services import upkeep
 
@@ -67,6 +68,12 @@ def sweep_workshops() -> None:
 def make_hls(ctx: JobContext) -> dict[str, Any] | None:
     """Make the stream that players get: by copy where that is enough, else the ladder."""
     return make(ctx, kind=RenditionKind.HLS, maker=hls.make_hls)
+
+
+@job(kind=adopt.KIND, queue="media", max_attempts=3, label=gettext_noop("Keep what was played"))
+def adopt_played(ctx: JobContext) -> dict[str, Any] | None:
+    """Make a prepared stream of the segments that viewers had made on demand."""
+    return adopt.adopt(ctx)
 
 
 @job(kind="streaming.proxy", queue="media", max_attempts=3, label=gettext_noop("Make a proxy"))

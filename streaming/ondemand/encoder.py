@@ -106,9 +106,11 @@ class Run:
             raise
         finally:
             # First what waiters read, then what makes them look: the claims.
-            self._when_over(self)
-            self._claims.close()
-            self._slot.release()
+            try:
+                self._when_over(self)
+            finally:
+                self._claims.close()
+                self._slot.release()
 
     def _encode(self) -> None:
         with ffmpeg_input(self.order.file) as source:

@@ -22,7 +22,7 @@ from django.conf import settings
 from catalog.choices import Presence
 from catalog.models import MediaFile
 from streaming.errors import MediaChangedError, MediaGoneError
-from streaming.ondemand import headers
+from streaming.ondemand import adopt, headers
 from streaming.ondemand.claims import Claims
 from streaming.ondemand.encoder import Order, Run
 from streaming.ondemand.errors import EncoderBusyError, EncoderFailedError, SegmentMissingError
@@ -149,11 +149,15 @@ class OnDemand:
 
     def _over(self, run: Run) -> None:
         """In the run's thread, before it gives its claims back."""
-        with self._lock:
-            self._runs.discard(run)
-            self.made += run.made
-            if run.error is not None:
-                self._failures[run.order.path_of(run.order.index + run.made)] = (time.monotonic(), run.error)
+        try:
+            if run.made and adopt.is_complete(self._cache, run.order.plan, run.order.track):
+                adopt.request(run.order.file)
+        finally:
+            with self._lock:
+                self._runs.discard(run)
+                self.made += run.made
+                if run.error is not None:
+                    self._failures[run.order.path_of(run.order.index + run.made)] = (time.monotonic(), run.error)
 
     def _raise_failure(self, path: Path, now: float) -> None:
         with self._lock:

@@ -1,0 +1,37 @@
+"""Tracks made on demand, published as a prepared stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streaming.choices import RenditionKind, RenditionState
+from streaming.models import Rendition
+from streaming.services import renditions
+
+if TYPE_CHECKING:
+    from catalog.models import MediaFile
+    from streaming.services.renditions import Made
+
+
+def tracks_of(file: MediaFile) -> set[str] | None:
+    """The names of the tracks that are prepared of this version of `file`; None while a job is to prepare all of them."""
+    row = Rendition.objects.filter(file=file, kind=RenditionKind.HLS).first()
+    if row is None:
+        return set()
+    if row.state == RenditionState.WANTED:
+        return None
+    is_present = row.state == RenditionState.READY and row.made_from == file.fingerprint
+    return set(row.tracks.values_list("name", flat=True)) if is_present else set()
+
+
+def publish(file: MediaFile, made: Made) -> bool:
+    """Add tracks to the stream of `file` inside the caller's fenced transaction. False when a job is to make it by now."""
+    row, _is_new = Rendition.objects.select_for_update().get_or_create(
+        file=file, kind=RenditionKind.HLS, defaults={"state": RenditionState.PURGED, "source_fingerprint": file.fingerprint}
+    )
+    if row.state == RenditionState.WANTED:
+        return False
+    if row.source_fingerprint != file.fingerprint:
+        row.source_fingerprint, row.attempts = file.fingerprint, 0
+        row.save(update_fields=["source_fingerprint", "attempts"])
+    return renditions.write(row, made, is_merged=True)
