@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import re2
 
@@ -32,6 +33,7 @@ _PART = re.compile(
     rf"[)\]]?(?=$|{_BORDER})",
     re.IGNORECASE,
 )
+_DASHES = re.compile(r"\s-(?:\s-)+(?=\s|$)")
 _EDGES = " -–—_.,"
 _LANGUAGE_SUFFIX = re.compile(r"[._\-][a-z]{2,3}(?:[_\-][a-z]{2,4})?(?:[._\-](?:forced|sdh|cc))?$", re.IGNORECASE)
 
@@ -69,19 +71,34 @@ def place_by_default(path: str, *, source_name: str) -> Place:
     The first folder is the catalog, the first folder below it with a year in its name the series, else the second folder, else
     the catalog's own. The file name gives title and part; equal titles in different folders stay different contents.
     """
-    *folders, name = text.nfc(path).split("/")
-    folders = [text.tidy(folder) or folder for folder in folders]
-    catalog, below = (folders[0], folders[1:]) if folders else (text.tidy(source_name) or source_name, [])
-    dated = (index for index, folder in enumerate(below) if _YEAR.search(folder))
-    at = next(dated, 0)
-    series = below[at] if below else None
-    inner = below[:at] + below[at + 1 :]
+    folder, _slash, name = text.nfc(path).rpartition("/")
+    above = _folders_of(folder, source_name)
     stem = text.split_extension(name)[0]
     title, part = split_part(stem)
     if not title:  # "Day 1/Part2.mp4": the folder names the work
-        title, part = (clean(inner[-1]), part) if inner else (clean(stem), None)
+        title, part = (clean(above.inner[-1]), part) if above.inner else (clean(stem), None)
     title = title or name
-    return Place(catalog=catalog, series=series, title=title, group="/".join([*inner, title]), year=_year(series), part=part)
+    group = "/".join([*above.inner, title])
+    return Place(catalog=above.catalog, series=above.series, title=title, group=group, year=above.year, part=part)
+
+
+class _Folders(NamedTuple):
+    """What the folders above a file say."""
+
+    catalog: str
+    series: str | None
+    year: int | None
+    inner: tuple[str, ...]  # below the catalog, without the series
+
+
+@lru_cache(maxsize=1024)  # the files of a folder come one after another
+def _folders_of(folder: str, source_name: str) -> _Folders:
+    folders = [text.tidy(name) or name for name in folder.split("/")] if folder else []
+    catalog, below = (folders[0], folders[1:]) if folders else (text.tidy(source_name) or source_name, [])
+    dated = (index for index, name in enumerate(below) if _YEAR.search(name))
+    at = next(dated, 0)
+    series = below[at] if below else None
+    return _Folders(catalog, series, _year(series), (*below[:at], *below[at + 1 :]))
 
 
 def split_part(stem: str) -> tuple[str, int | None]:
@@ -98,7 +115,8 @@ def split_part(stem: str) -> tuple[str, int | None]:
 def clean(stem: str) -> str:
     """A title out of a file name: "_" and "." are spaces, runs of space are one, nothing hangs over at the ends."""
     spaced = text.tidy(stem.replace("_", " ").replace(".", " ").replace("( )", " "))
-    return re.sub(r"\s-(?:\s-)+(?=\s|$)", " -", spaced).strip(_EDGES) or spaced.strip()
+    joined = _DASHES.sub(" -", spaced) if " - -" in spaced else spaced
+    return joined.strip(_EDGES) or spaced
 
 
 def sidecar_stems(name: str) -> list[str]:

@@ -7,14 +7,12 @@ the source is kept beside the key, because only that opens the file.
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
+from functools import lru_cache
 
 NAME_KEY_MAX = 255
 EXTENSION_MAX = 16
 TAG_KEY_MAX = 100
-
-_SPACES = re.compile(r"\s+")
 
 
 def nfc(text: str) -> str:
@@ -37,6 +35,7 @@ def path_key(path: str) -> str:
     return fold(path)
 
 
+@lru_cache(maxsize=4096)  # the files of a folder ask for the same few
 def bounded_key(text: str, max_length: int) -> str:
     """`fold` of `text` in at most `max_length` (>= 40) characters; a longer one ends in its own hash, so it stays distinct."""
     key = fold(text)
@@ -48,7 +47,7 @@ def bounded_key(text: str, max_length: int) -> str:
 
 def tidy(text: str) -> str:
     """NFC, runs of white space as one space, trimmed: what is stored of a name that a person typed."""
-    return _SPACES.sub(" ", nfc(text)).strip()
+    return " ".join(nfc(text).split())
 
 
 def tag_key(name: str) -> str:

@@ -20,7 +20,8 @@ class MediaFile(models.Model):
     """
 
     source = models.ForeignKey("catalog.Source", models.CASCADE, related_name="files", verbose_name=_("source"))
-    folder = models.ForeignKey("catalog.Folder", models.CASCADE, related_name="files", verbose_name=_("folder"))
+    # Foreign keys without an index of their own are the first column of another: each index costs every file of a scan.
+    folder = models.ForeignKey("catalog.Folder", models.CASCADE, related_name="files", verbose_name=_("folder"), db_index=False)
     name = models.CharField(_("file name"), max_length=255)  # as the source spells it
     name_key = models.CharField(max_length=255)  # NFC, case-folded
     extension = models.CharField(_("extension"), max_length=16, blank=True)  # lower case, no dot
@@ -64,7 +65,9 @@ class MediaFile(models.Model):
     frame_rate_den = models.IntegerField(null=True)
 
     # Curated.
-    content = models.ForeignKey("catalog.Content", models.SET_NULL, null=True, blank=True, related_name="files", verbose_name=_("content"))
+    content = models.ForeignKey(
+        "catalog.Content", models.SET_NULL, null=True, blank=True, related_name="files", verbose_name=_("content"), db_index=False
+    )
     part_number = models.PositiveSmallIntegerField(_("part"), null=True, blank=True)
     placement = models.CharField(_("placement"), max_length=8, choices=Placement, default=Placement.RULE, db_default=Placement.RULE)
     title = models.CharField(_("title"), max_length=255, blank=True, default="", db_default="")  # "": the file name

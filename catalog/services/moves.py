@@ -19,6 +19,7 @@ from catalog.models import Folder, MediaFile
 from catalog.services.known import KNOWN_COLUMNS, KnownFile, chunked
 from catalog.services.rollups import Deltas, totals_of_folder
 from catalog.text import name_key, path_key
+from mam.lib.bulk import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -82,17 +83,17 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
                 (dirs if entry.is_dir else files)[entry.file_id] = entry
                 places[entry.file_id] = (listing.folder_id, entry.name)
     found: list[Suspect] = []
-    for ids in chunked(files):
-        rows = MediaFile.objects.filter(source=source, file_id__in=ids, absent_since=None).exclude(folder_id__in=listed)
-        for file in rows.select_related("folder").only("name", "file_id", "size_bytes", "mtime_ns", "presence", "folder__path"):
-            entry = files[file.file_id or 0]
-            if file.presence == Presence.GROWING or (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns):
-                found.append(Suspect(file.pk, False, file.path, entry.file_id or 0))
-    known_links = _places_of(source, (suspect.file_id for suspect in found))
-    found = [suspect for suspect in found if places[suspect.file_id] not in known_links]
-    for ids in chunked(dirs):
-        known = Folder.objects.filter(source=source, file_id__in=ids, is_missing=False).exclude(parent_id__in=listed).exclude(parent=None)
-        for folder in known.only("path", "file_id", "mtime_ns"):
+    rows = MediaFile.objects.filter(source=source, file_id__in=among(files), absent_since=None).exclude(folder_id__in=among(listed))
+    for file in rows.select_related("folder").only("name", "file_id", "size_bytes", "mtime_ns", "presence", "folder__path"):
+        entry = files[file.file_id or 0]
+        if file.presence == Presence.GROWING or (entry.size_bytes, entry.mtime_ns) == (file.size_bytes, file.mtime_ns):
+            found.append(Suspect(file.pk, False, file.path, entry.file_id or 0))
+    if found:
+        known_links = _places_of(source, {suspect.file_id for suspect in found})
+        found = [suspect for suspect in found if places[suspect.file_id] not in known_links]
+    if dirs:
+        elsewhere = Folder.objects.filter(source=source, file_id__in=among(dirs), is_missing=False).exclude(parent_id__in=among(listed))
+        for folder in elsewhere.exclude(parent=None).only("path", "file_id", "mtime_ns"):
             if dirs[folder.file_id or 0].mtime_ns == folder.mtime_ns:
                 found.append(Suspect(folder.pk, True, folder.path, folder.file_id or 0))
     return found
@@ -100,11 +101,8 @@ def suspects(*, source: Source, listings: Sequence[Listing]) -> list[Suspect]:
 
 def _places_of(source: Source, file_ids: Iterable[int]) -> set[tuple[int, str]]:
     """(folder id, name) of all files that are there with one of `file_ids`: of hard links, each has a row."""
-    places: set[tuple[int, str]] = set()
-    for ids in chunked(set(file_ids)):
-        rows = MediaFile.objects.filter(source=source, file_id__in=ids, absent_since=None)
-        places.update(rows.values_list("folder_id", "name"))
-    return places
+    rows = MediaFile.objects.filter(source=source, file_id__in=among(file_ids), absent_since=None)
+    return set(rows.values_list("folder_id", "name"))
 
 
 def match(
@@ -151,15 +149,15 @@ def _left_before(source: Source, fresh: Sequence[Entry], gone: Gone) -> dict[int
     rows = list(absent.values_list(*KNOWN_COLUMNS)[: FEW_ABSENT + 1])
     if len(rows) > FEW_ABSENT:
         rows = _absent_like(absent, fresh)
-    for ids in chunked(gone.files):
-        rows.extend(MediaFile.objects.filter(source=source, pk__in=ids).values_list(*KNOWN_COLUMNS))
+    if gone.files:
+        rows.extend(MediaFile.objects.filter(source=source, pk__in=among(gone.files)).values_list(*KNOWN_COLUMNS))
     return {row[0]: KnownFile(*row) for row in rows}
 
 
 def _absent_like(absent: QuerySet[MediaFile], fresh: Sequence[Entry]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
-    for file_ids in chunked({entry.file_id for entry in fresh if entry.file_id is not None}):
-        rows.extend(absent.filter(file_id__in=file_ids).values_list(*KNOWN_COLUMNS))
+    file_ids = {entry.file_id for entry in fresh if entry.file_id is not None}
+    rows.extend(absent.filter(file_id__in=among(file_ids)).values_list(*KNOWN_COLUMNS))
     for keys in chunked({name_key(entry.name) for entry in fresh}):
         rows.extend(absent.filter(name_key__in=keys).values_list(*KNOWN_COLUMNS))
     return rows
@@ -180,12 +178,11 @@ def _match_names(fresh: Sequence[Entry], left: list[KnownFile], arrivals: dict[i
 
 def known_folders(*, source: Source, entries: Iterable[Entry]) -> dict[tuple[int, int], int]:
     """Folders that one of `entries`, directories without a row at their place, may have been before: (file id, mtime) -> id."""
-    found: dict[tuple[int, int], int] = {}
-    for ids in chunked(entry.file_id for entry in entries if entry.file_id is not None):
-        rows = Folder.objects.filter(source=source, file_id__in=ids).exclude(parent=None).order_by("pk")
-        for file_id, mtime_ns, pk in rows.values_list("file_id", "mtime_ns", "pk"):
-            found.setdefault((file_id or 0, mtime_ns), pk)
-    return found
+    file_ids = [entry.file_id for entry in entries if entry.file_id is not None]
+    if not file_ids:
+        return {}
+    rows = Folder.objects.filter(source=source, file_id__in=among(file_ids)).exclude(parent=None).order_by("-pk")
+    return {(file_id or 0, mtime_ns): pk for file_id, mtime_ns, pk in rows.values_list("file_id", "mtime_ns", "pk")}
 
 
 def move_folder(*, pk: int, parent: Folder, entry: Entry, listed: Mapping[int, Set[str]], gone: Gone, deltas: Deltas) -> Folder | None:

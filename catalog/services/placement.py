@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from catalog import text
@@ -23,7 +23,8 @@ from catalog.choices import FileKind, Placement
 from catalog.models import Catalog, Content, MediaFile, PathRule, Series, Source
 from catalog.rules import CATALOG_MAX, SERIES_MAX, TITLE_MAX, Place, RuleBook, compile_rule, sidecar_stems
 from catalog.services.common import CHUNK, chunks
-from mam.lib.bulk import update_rows
+from catalog.services.known import lock_files
+from mam.lib.bulk import among, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -69,6 +70,10 @@ class _Target(NamedTuple):
     @property
     def keys(self) -> tuple[str, str, str]:
         return self.catalog_key, self.series_key, self.content_key
+
+
+_Home = tuple[int | None, int | None]  # of a file: content id, part number
+_CONTENT_COLUMNS = ["id", "series_id", "key", "title", "description", "is_curated", "created_at"]
 
 
 def load_rules() -> RuleBook:
@@ -132,27 +137,44 @@ def _place_chunk_settled(file_ids: list[int], book: RuleBook, source_names: dict
 @transaction.atomic
 def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult | None:
     """None: a file was moved to a catalog that is not locked, between our look and our lock. Nothing was placed; look again."""
+    prefer_indexes()
     columns = ("pk", "kind", "name", "folder_id", "folder__path", "source_id", "content__series__catalog_id")
-    files = [_File(*row) for row in MediaFile.objects.filter(pk__in=file_ids, placement=Placement.RULE).values_list(*columns)]
+    by_rule = MediaFile.objects.filter(pk__in=among(file_ids), placement=Placement.RULE)
+    files = [_File(*row) for row in by_rule.values_list(*columns)]
     targets = {file.pk: _target_of(file, book, source_names) for file in files if file.kind in PLACED_KINDS}
     catalogs = _lock_catalogs_of(targets.values(), {file.catalog_id for file in files if file.catalog_id})
-    now = MediaFile.objects.filter(pk__in=[file.pk for file in files], placement=Placement.RULE).exclude(content=None)
-    if not set(now.values_list("content__series__catalog_id", flat=True)) <= set(catalogs.values()):
+    homes = _lock_homes(files)
+    if not _catalogs_of(homes.values()) <= set(catalogs.values()):
         return None
     result = PlacementResult(examined=len(files))
-    contents = _ensure_contents(targets.values(), catalogs, result)
-    wanted: dict[int, tuple[int | None, int | None]] = {
-        file_id: (contents[target.keys], target.place.part) for file_id, target in targets.items()
-    }
-    wanted |= {file.pk: (None, None) for file in files if file.kind not in {*PLACED_KINDS, FileKind.SUBTITLE}}
-    left = _move(wanted, result)
+    targets = {pk: target for pk, target in targets.items() if pk in homes}  # what a curator took meanwhile is not ours to place
+    series = _ensure_series(targets.values(), catalogs)
+    contents, grown = _ensure_contents(targets.values(), catalogs, series, result)
+    wanted: dict[int, _Home] = {pk: (contents[target.keys], target.place.part) for pk, target in targets.items()}
+    followers = {*PLACED_KINDS, FileKind.SUBTITLE}
+    wanted |= {file.pk: (None, None) for file in files if file.kind not in followers and file.pk in homes}
+    left = _move(wanted, homes, result)
     settle(
         catalog_ids=catalogs.values(),
-        content_ids=left | set(contents.values()),
+        content_ids=left,
         folder_ids={file.folder_id for file in files},
+        series_ids=grown,
         result=result,
     )
     return result
+
+
+def _lock_homes(files: Iterable[_File]) -> dict[int, _Home]:
+    """Lock the files that rules still may place, in order of id; where each is now."""
+    rows = MediaFile.objects.select_for_update().filter(pk__in=among(file.pk for file in files), placement=Placement.RULE)
+    return {pk: (content_id, part) for pk, content_id, part in rows.order_by("pk").values_list("pk", "content_id", "part_number")}
+
+
+def _catalogs_of(homes: Iterable[_Home]) -> set[int]:
+    content_ids = {content_id for content_id, _part in homes if content_id is not None}
+    if not content_ids:
+        return set()
+    return set(Content.objects.filter(pk__in=among(content_ids)).order_by().values_list("series__catalog_id", flat=True))
 
 
 def _target_of(file: _File, book: RuleBook, source_names: dict[int, str]) -> _Target:
@@ -182,20 +204,23 @@ def _lock_catalogs_of(targets: Collection[_Target], old_ids: set[int]) -> dict[s
         # Another transaction removed an empty catalog between our look and our lock: make it again.
 
 
-def _ensure_contents(targets: Collection[_Target], catalogs: dict[str, int], result: PlacementResult) -> dict[tuple[str, str, str], int]:
-    """Make what is lacking of series and contents; return content ids by (catalog, series, content) key."""
-    series = _ensure_series(targets, catalogs)
+def _ensure_contents(
+    targets: Collection[_Target], catalogs: dict[str, int], series: dict[tuple[int, str], int], result: PlacementResult
+) -> tuple[dict[tuple[str, str, str], int], set[int]]:
+    """Make the contents that are lacking; return content ids by (catalog, series, content) key, and the series that got new ones."""
     wanted = {
         target.keys: (series[catalogs[target.catalog_key], target.series_key], target.content_key, target.place.title) for target in targets
     }
     known = _known_contents([(series_id, key) for series_id, key, _title in wanted.values()])
     lacking = {(series_id, key): title for series_id, key, title in wanted.values() if (series_id, key) not in known}
-    made = Content.objects.bulk_create(
-        [Content(series_id=series_id, key=key, title=title[:TITLE_MAX]) for (series_id, key), title in lacking.items()], batch_size=CHUNK
-    )
-    result.contents_made += len(made)
-    known |= {(content.series_id, content.key): content.pk for content in made}
-    return {keys: known[series_id, key] for keys, (series_id, key, _title) in wanted.items()}
+    if lacking:
+        made = dict(zip(lacking, reserve_ids(Content, len(lacking)), strict=True))
+        now = database_time(timezone.now())
+        rows = ((made[place], *place, title[:TITLE_MAX], "", False, now) for place, title in lacking.items())
+        insert_rows(Content, _CONTENT_COLUMNS, rows)
+        result.contents_made += len(made)
+        known |= made
+    return {keys: known[series_id, key] for keys, (series_id, key, _title) in wanted.items()}, {series_id for series_id, _key in lacking}
 
 
 def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
@@ -204,7 +229,7 @@ def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str]
         by_series[series_id].append(key)
     found: dict[tuple[int, str], int] = {}
     for series_id, keys in by_series.items():  # one query a series: each walks the unique index (series, key)
-        rows = Content.objects.filter(series=series_id, key__in=keys).values_list("key", "pk")
+        rows = Content.objects.filter(series=series_id, key__in=keys).order_by().values_list("key", "pk")
         found |= {(series_id, key): pk for key, pk in rows}
     return found
 
@@ -212,8 +237,8 @@ def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str]
 def _ensure_series(targets: Collection[_Target], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
     """Series ids by (catalog id, series key)."""
     wanted = {(catalogs[target.catalog_key], target.series_key): target.place for target in targets}
-    rows = Series.objects.filter(catalog__in={catalog_id for catalog_id, _key in wanted}).values_list("catalog_id", "key", "pk")
-    found = {(catalog_id, key): pk for catalog_id, key, pk in rows}
+    rows = Series.objects.filter(catalog__in={catalog_id for catalog_id, _key in wanted}).order_by()
+    found = {(catalog_id, key): pk for catalog_id, key, pk in rows.values_list("catalog_id", "key", "pk")}
     made = Series.objects.bulk_create(
         [
             Series(catalog_id=catalog_id, key=key, name=_series_name(place), year=place.year)
@@ -231,25 +256,13 @@ def _series_name(place: Place) -> str:
         return gettext("Others")
 
 
-def _move(wanted: dict[int, tuple[int | None, int | None]], result: PlacementResult) -> set[int]:
-    """Write (content id, part) of files; return the contents that were left. A curator's move in between wins."""
-    rows = (
-        MediaFile.objects.select_for_update()
-        .filter(pk__in=wanted, placement=Placement.RULE)
-        .order_by("pk")
-        .values_list("pk", "content_id", "part_number")
-    )
-    changed, left = [], set()
-    for file_id, content_id, part in rows:
-        new_content_id, new_part = wanted[file_id]
-        if (content_id, part) == (new_content_id, new_part):
-            continue
-        changed.append((new_content_id, new_part, file_id))
-        if content_id and content_id != new_content_id:
-            left.add(content_id)
+def _move(wanted: dict[int, _Home], homes: dict[int, _Home], result: PlacementResult) -> set[int]:
+    """Write where locked files are wanted, of those that are elsewhere; return the contents that were left."""
+    changed = [(*home, pk) for pk, home in wanted.items() if home != homes[pk]]
     update_rows(MediaFile, ["content_id", "part_number"], changed)
     result.changed += len(changed)
-    return left
+    left = {homes[pk][0] for content_id, _part, pk in changed if homes[pk][0] != content_id}
+    return {content_id for content_id in left if content_id is not None}
 
 
 # --- what every change of membership ends with ------------------------------------------------------------------------
@@ -265,17 +278,18 @@ def settle(
 
     Args:
         catalog_ids: catalogs the caller has locked; nothing outside of them is removed or counted.
-        content_ids: contents that got or lost files.
+        content_ids: contents that lost files, or may have none.
         folder_ids: folders of the files that moved.
-        series_ids: series that lost contents, beside those of `content_ids`.
+        series_ids: series that got or lost contents, beside those of `content_ids`.
     """
     result = result if result is not None else PlacementResult()
     touched = set(content_ids) | _follow_sidecars(folder_ids, result)
     recounted = set(series_ids)
     for chunk in chunks(sorted(touched)):
-        contents = Content.objects.filter(pk__in=chunk, series__catalog__in=catalog_ids)
-        recounted.update(contents.values_list("series_id", flat=True))
-        result.contents_removed += _remove_hollow(contents.values_list("pk", flat=True))
+        contents = Content.objects.filter(pk__in=among(chunk), series__catalog__in=catalog_ids).order_by()
+        series_of = dict(contents.values_list("pk", "series_id"))
+        recounted.update(series_of.values())
+        result.contents_removed += _remove_hollow(series_of)
     recount_series(recounted)
     empty = Series.objects.filter(pk__in=recounted, total_contents=0, is_curated=False)
     empty.filter(~Exists(Content.objects.filter(series=OuterRef("pk")))).delete()
@@ -291,7 +305,7 @@ def recount_series(series_ids: Collection[int]) -> None:
 def _follow_sidecars(folder_ids: Collection[int], result: PlacementResult) -> set[int]:
     """Put each subtitle file of `folder_ids` that no curator placed into the content of its video; return contents left or joined."""
     subtitles = list(
-        MediaFile.objects.filter(folder__in=folder_ids, kind=FileKind.SUBTITLE, placement=Placement.RULE).values_list(
+        MediaFile.objects.filter(folder__in=among(folder_ids), kind=FileKind.SUBTITLE, placement=Placement.RULE).values_list(
             "pk", "folder_id", "name", "content_id", "part_number"
         )
     )
@@ -311,6 +325,7 @@ def _follow_sidecars(folder_ids: Collection[int], result: PlacementResult) -> se
         if home != (content_id, part):
             changed.append((*home, file_id))
             touched |= {pk for pk in (content_id, home[0]) if pk is not None}
+    lock_files(pk for *_home, pk in changed)
     update_rows(MediaFile, ["content_id", "part_number"], changed)
     result.changed += len(changed)
     return touched
@@ -318,10 +333,10 @@ def _follow_sidecars(folder_ids: Collection[int], result: PlacementResult) -> se
 
 def _remove_hollow(content_ids: Iterable[int]) -> int:
     """Delete contents that rules made and in which nothing but subtitles is left; return how many."""
-    hollow = Content.objects.filter(pk__in=list(content_ids), is_curated=False).exclude(
+    hollow = Content.objects.filter(pk__in=among(content_ids), is_curated=False).exclude(
         Exists(MediaFile.objects.filter(content=OuterRef("pk")).exclude(kind=FileKind.SUBTITLE))
     )
-    ids = list(hollow.values_list("pk", flat=True))
+    ids = list(hollow.order_by().values_list("pk", flat=True))
     if not ids:
         return 0
     MediaFile.objects.filter(content__in=ids, placement=Placement.RULE).update(content=None, part_number=None)

@@ -5,10 +5,12 @@ Django's `bulk_create` makes 5 to 10 thousand file rows a second, these 22 to 65
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
+from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,6 +101,13 @@ def prefer_indexes(*, using: str = "default") -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+
+
+def among(ids: Iterable[int], *, using: str = "default") -> RawSQL:
+    """For `id__in=`: any number of ids as one parameter. Django takes some microseconds for each member of a list, in each statement."""
+    if connections[using].vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
 
 
 def database_time(value: datetime, *, using: str = "default") -> Any:
