@@ -370,9 +370,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     "uploads": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": DATA_DIR / "uploads"}},
     "cache": {"BACKEND": "mam.lib.storages.local.LocalStorage", "OPTIONS": {"location": DATA_DIR / "cache" / "media"}},  # always local
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "mam.lib.static_modules.ModuleStaticFilesStorage"
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "mam.lib.static_modules.ModuleStaticFilesStorage"
     },
 }
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="")

@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = [f"tests.fixtures.{module.stem}" for module in sorted((Path(__file__).parent / "fixtures").glob("[!_]*.py"))]
 pytest.register_assert_rewrite(*pytest_plugins)  # before one of them imports another
 
 # Debian keeps smbd, nginx and the like out of an ordinary user's PATH.
 os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+# Tests run beside a running system, on machines that are busy: how long an example takes says nothing.
+settings.register_profile("mam", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mam")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"}
 

@@ -26,6 +26,7 @@ class Player {
     const word = readWords(section);
     Object.assign(this, { section, word });
     this.video = section.querySelector("video");
+    this.firstFrame = 0; // where it begins
     this.playback = null;
     this.reports = new Reports(section.dataset);
   }
@@ -103,7 +104,7 @@ class Player {
     const done = () => (section.dataset.played = "");
     section.querySelector("[data-start]").addEventListener("click", () => this.toggle());
     video.addEventListener("play", done, { once: true });
-    video.addEventListener("loadeddata", () => video.addEventListener("seeking", done, { once: true }), { once: true });
+    this.clock.addEventListener("frame", () => this.clock.frame !== this.firstFrame && done());
   }
 
   /** Side by side with the first bytes of the picture, and only where there is one. */
@@ -130,6 +131,7 @@ class Player {
     }
     this.states.hide();
     const begin = frame === null ? this.moment.begin(playback) : { frame, isResumed: false };
+    this.firstFrame = begin.frame;
     if (begin.isResumed) this.#say(this.word("resumed", { time: this.clock.label(begin.frame) }));
     this.#giveControls();
     await this.source.load(playback, { at: begin.frame ? this.clock.secondsOf(begin.frame) : 0, isEager });

@@ -56,7 +56,7 @@ class OnDemand:
     """The encoders of this process, and the way to those of the others. One an event loop; `service()` is that of the server."""
 
     def __init__(self, cache: hot.HotCache, *, encoders: int) -> None:
-        self._cache = cache
+        self.cache = cache
         directory = cache.root / ".encoders"
         self._slots = {True: Slots(directory, "picture", encoders), False: Slots(directory, "sound", encoders * _SOUND_SLOTS)}
         self._films: OrderedDict[tuple[int, str], _Film] = OrderedDict()
@@ -68,10 +68,10 @@ class OnDemand:
     async def init(self, file_id: int, version: str, track: str) -> Path:
         """The init segment of a track. Raises as `segment`; does not read the source."""
         path = self._directory(file_id, version, track) / "init.mp4"
-        if not self._cache.use(path):
+        if not self.cache.use(path):
             plan = (await self._film(file_id, version)).plan
             plan.check(track)
-            self._cache.put(path, await asyncio.to_thread(headers.make_init, plan, track))
+            self.cache.put(path, await asyncio.to_thread(headers.make_init, plan, track))
         return path
 
     async def segment(self, file_id: int, version: str, track: str, index: int, *, viewer: str = "") -> Path:
@@ -81,10 +81,10 @@ class OnDemand:
         """
         directory = self._directory(file_id, version, track)
         path = directory / f"{index}.m4s"
-        if not self._cache.use(path):
+        if not self.cache.use(path):
             film = await self._film(file_id, version)
             film.plan.check(track, index)
-            await self._wait_for(Order(film.file, film.plan, track, index, directory, self._cache), viewer)
+            await self._wait_for(Order(film.file, film.plan, track, index, directory, self.cache), viewer)
         else:
             with Claims(directory) as claims:  # the one who makes what follows goes on
                 claims.ask(index)
@@ -109,7 +109,7 @@ class OnDemand:
         started = asked = time.monotonic()
         with Claims(order.directory) as claims:
             claims.ask(order.index)
-            while not self._cache.use(path):
+            while not self.cache.use(path):
                 now = time.monotonic()
                 self._raise_failure(path, now)
                 if now - started > _TIMEOUT_S:
@@ -150,7 +150,7 @@ class OnDemand:
     def _over(self, run: Run) -> None:
         """In the run's thread, before it gives its claims back."""
         try:
-            if run.made and adopt.is_complete(self._cache, run.order.plan, run.order.track):
+            if run.made and adopt.is_complete(self.cache, run.order.plan, run.order.track):
                 adopt.request(run.order.file)
         finally:
             with self._lock:
@@ -172,7 +172,7 @@ class OnDemand:
     def _directory(self, file_id: int, version: str, track: str) -> Path:
         if not track.isascii() or not track.isalnum():
             raise SegmentMissingError
-        return self._cache.directory_of(file_id=file_id, fingerprint=version, track=track)
+        return self.cache.directory_of(file_id=file_id, fingerprint=version, track=track)
 
     async def _film(self, file_id: int, version: str) -> _Film:
         key, now = (file_id, version), time.monotonic()

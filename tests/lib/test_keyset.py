@@ -52,7 +52,7 @@ def sorted_by(jobs: list[Job], ordering: Sequence[str]) -> list[Job]:
     return jobs
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=JOBS, columns=COLUMNS, signs=st.lists(st.sampled_from(["", "-"]), min_size=4, max_size=4), limit=st.integers(1, 5))
 def test_paging_forwards_and_backwards_equals_the_sorted_list(
     db: None, rows: list[dict[str, Any]], columns: list[str], signs: list[str], limit: int

@@ -25,6 +25,7 @@ export class Stream extends EventTarget {
   #hls = null;
   #token = null; // replaces the token in addresses, once it was renewed
   #isClosed = false;
+  #isChanging = false; // the quality of a picture that stands still
 
   constructor(video, subtitles, { url, isOnDemand }) {
     super();
@@ -107,8 +108,10 @@ export class Stream extends EventTarget {
     this.isPinned = index !== -1;
     this.#hls.autoLevelCapping = -1;
     if (index === -1) this.#chooseLevel();
-    else if (this.video.paused) this.#hls.currentLevel = index; // the picture on the screen too
-    else this.#hls.nextLevel = index; // without a halt
+    else if (this.video.paused) {
+      this.#isChanging = true;
+      this.#hls.currentLevel = index; // the picture on the screen too
+    } else this.#hls.nextLevel = index; // without a halt
     this.dispatchEvent(new Event("tracks"));
   }
 
@@ -201,6 +204,8 @@ export class Stream extends EventTarget {
   /** A picture that stands still was decoded from the old quality: have it decoded again. */
   #showSwitched() {
     const { video } = this;
+    if (!this.#isChanging) return;
+    this.#isChanging = false;
     if (video.paused && !video.seeking && video.readyState > 0) video.currentTime = video.currentTime;
   }
 

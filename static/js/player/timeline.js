@@ -134,8 +134,9 @@ export class Timeline {
     canvas.height = Math.round(height * scale);
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    const style = getComputedStyle(canvas);
-    const colours = [style.getPropertyValue("--wave-played"), style.getPropertyValue("--wave")];
+    // A canvas takes colours only as they are computed, which custom properties are not.
+    const { borderTopColor, color } = getComputedStyle(canvas);
+    const colours = [borderTopColor, color];
     const played = (this.video.currentTime / this.#duration) * width;
     const bars = Math.max(1, Math.floor(width / (WAVE_BAR_PX + WAVE_GAP_PX)));
     for (let bar = 0; bar < bars; bar++) {
