@@ -184,7 +184,7 @@ def test_a_refused_token_is_renewed_without_a_word(brave_stage: Stage) -> None:
     stage.page.keyboard.press("Enter")
     stage.until_frame(190)
     assert any("/second-token/" in path and path.endswith("_2.m4s") for path in stage.asked)
-    assert not any("/second-token/" in path and path.endswith(".m3u8") for path in stage.asked), "the stream is not loaded anew"
+    assert not any("/second-token/" in path and path.endswith("/main.m3u8") for path in stage.asked), "the stream is not loaded anew"
     expect(stage.page.locator("[data-state]")).to_be_hidden()
 
 
