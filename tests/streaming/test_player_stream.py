@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+# Left of the position the accent, right of it the line of controls: at the middle of the height every bar has colour.
+PAINTED_IN_THE_COLOURS_OF_THE_THEME = """(() => {
+  const canvas = document.querySelector("[data-waveform]"), style = getComputedStyle(canvas), pen = canvas.getContext("2d");
+  const colours = (from, to) => {
+    const found = new Set(), row = pen.getImageData(from, canvas.height / 2, to - from, 1).data;
+    for (let at = 0; at < row.length; at += 4) if (row[at + 3] === 255) found.add(`rgb(${row[at]}, ${row[at + 1]}, ${row[at + 2]})`);
+    return [...found].join();
+  };
+  const half = Math.floor(canvas.width / 2);
+  return colours(0, half - 8) === style.borderTopColor && colours(half + 8, canvas.width) === style.color && style.color !== "rgb(0, 0, 0)";
+})()"""
+
+
 # --- time -------------------------------------------------------------------------------------------------------------
 def test_keys_step_exactly_one_frame_also_over_a_border_of_segments(stage: Stage) -> None:
     stage.open("?t=01:00:01:23")
@@ -112,9 +125,7 @@ def test_the_waveform_leads_to_a_moment(stage: Stage) -> None:
     assert box
     stage.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 5)
     stage.until("Math.abs(document.querySelector('video').currentTime - 4) < 0.1")
-    stage.until(
-        "((c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean))(document.querySelector('[data-waveform]'))"
-    )
+    stage.until(PAINTED_IN_THE_COLOURS_OF_THE_THEME)
 
 
 # --- what can be chosen -----------------------------------------------------------------------------------------------
@@ -263,6 +274,17 @@ def test_an_offline_source_is_said_in_the_servers_words(brave_stage: Stage) -> N
 
 
 # --- lean -------------------------------------------------------------------------------------------------------------
+def test_it_invites_to_play_until_somebody_does_or_looks_for_a_frame(stage: Stage) -> None:
+    stage.playback["position_ms"] = 6020
+    stage.open()
+    stage.until_ready()
+    stage.until_frame(150)
+    invitation = stage.page.locator("[data-start]")
+    expect(invitation).to_be_visible()
+    stage.page.keyboard.press(".")
+    expect(invitation).to_be_hidden()
+
+
 def test_an_on_demand_stream_stays_with_one_quality(stage: Stage) -> None:
     stage.playback["mode"] = "on_demand"
     stage.open()
