@@ -25,7 +25,7 @@ django.setup()
 from django.db import connections  # noqa: E402  (after the setup)
 
 from catalog.models import MediaFile  # noqa: E402
-from mam.jobs import context, runner  # noqa: E402
+from mam.jobs import context, forks, runner  # noqa: E402
 from mam.jobs.models import Job, JobState  # noqa: E402
 from mam.lib.storages import local  # noqa: E402
 from streaming.choices import RenditionKind, TrackKind  # noqa: E402
@@ -40,6 +40,7 @@ MOST_LINES = 2_000
 
 def main(file_id: int, first: int, step: int) -> None:
     """Kill at line `first`, then `step` lines later, and so on, until a child comes to its end."""
+    forks.make_forks_safe()  # a child must not use its parent's connections, nor outlive it
     file = MediaFile.objects.get(pk=file_id)
     publish(file)  # there is an old rendition from the start
     for line in range(first, MOST_LINES, step):

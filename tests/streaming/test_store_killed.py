@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 STEP = 3
+WITHIN_S = 250
 
 
 def test_publishing_killed_at_any_line_leaves_the_old_rendition_or_the_new_one(product: Product) -> None:
     """Every third line, from another one each time: all of them within a few runs."""
     first = random.randint(1, STEP)
     command = [sys.executable, "-m", "tests.streaming.publish_until_killed", str(make_file("a.mxf").pk), str(first), str(STEP)]
-    done = subprocess.run(command, cwd=PROJECT, env=product.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT, env=product.environment, capture_output=True, text=True, check=False, timeout=WITHIN_S)
     outcomes = [json.loads(line) for line in done.stdout.splitlines()]
     assert outcomes, done.stderr
     assert [outcome for outcome in outcomes if outcome["wrong"]] == [], done.stderr
