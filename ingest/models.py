@@ -60,7 +60,7 @@ class ScanPlan(models.Model):
 
     source = models.OneToOneField("catalog.Source", models.CASCADE, primary_key=True, related_name="scan_plan")
     wanted_mode = models.CharField(max_length=8, choices=ScanMode, blank=True)  # "": nothing beyond due hints
-    last_attempt_at = models.DateTimeField(null=True)  # end of the last job, whatever came of it
+    last_attempt_at = models.DateTimeField(null=True)  # when the last job ended, or began if nobody noted its end
 
     class Meta:
         verbose_name = _("scan plan")

@@ -26,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    slow = {item.path for item in items if item.get_closest_marker("browser") or item.get_closest_marker("processes")}
+    items.sort(key=lambda item: item.path not in slow)  # the long files first, so that no processor waits for the last one
     if not config.getoption("--database-only"):
         return
     config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])

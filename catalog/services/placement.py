@@ -333,13 +333,13 @@ def _follow_sidecars(folder_ids: Collection[int], result: PlacementResult) -> se
 
 def _remove_hollow(content_ids: Iterable[int]) -> int:
     """Delete contents that rules made and in which nothing but subtitles is left; return how many."""
-    hollow = Content.objects.filter(pk__in=among(content_ids), is_curated=False).exclude(
-        Exists(MediaFile.objects.filter(content=OuterRef("pk")).exclude(kind=FileKind.SUBTITLE))
-    )
-    ids = list(hollow.order_by().values_list("pk", flat=True))
-    if not ids:
+    by_rule = set(Content.objects.filter(pk__in=among(content_ids), is_curated=False).order_by().values_list("pk", flat=True))
+    # Asked apart: as an anti-join PostgreSQL reads every pair of both tables while its statistics do not know the files yet.
+    filled = MediaFile.objects.filter(content__in=among(by_rule)).exclude(kind=FileKind.SUBTITLE).order_by()
+    hollow = by_rule.difference(filled.values_list("content_id", flat=True).distinct())
+    if not hollow:
         return 0
-    MediaFile.objects.filter(content__in=ids, placement=Placement.RULE).update(content=None, part_number=None)
-    kept = set(MediaFile.objects.filter(content__in=ids).values_list("content_id", flat=True))
-    Content.objects.filter(pk__in=set(ids) - kept).delete()
-    return len(set(ids) - kept)
+    MediaFile.objects.filter(content__in=among(hollow), placement=Placement.RULE).update(content=None, part_number=None)
+    hollow.difference_update(MediaFile.objects.filter(content__in=among(hollow)).values_list("content_id", flat=True))
+    Content.objects.filter(pk__in=hollow).delete()
+    return len(hollow)

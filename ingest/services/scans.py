@@ -113,8 +113,6 @@ def run_scan(*, source: Source, ctx: JobContext) -> dict[str, Any]:
     except (RootEmptyError, RootReplacedError) as error:
         _failed(scan, error, SourceState.DEGRADED)
         raise
-    finally:
-        ScanPlan.objects.filter(source=source).update(last_attempt_at=timezone.now())
     if scan.mode == ScanMode.FOLDERS or (scan.mode == ScanMode.FULL and not is_resumed):
         # A scan for changes may have skipped the folder, a resumed one may have listed it before the hint: a look at it follows.
         _forget_hints(hints)
@@ -125,8 +123,13 @@ def _take_plan(source: Source) -> str:
     with transaction.atomic():
         plan, _made = ScanPlan.objects.select_for_update().get_or_create(source=source)
         mode, plan.wanted_mode = plan.wanted_mode, ""
-        plan.save(update_fields=["wanted_mode"])
+        plan.last_attempt_at = timezone.now()  # however this one ends, even by a bug: the clock does not begin it again at once
+        plan.save(update_fields=["wanted_mode", "last_attempt_at"])
     return mode or ScanMode.FOLDERS
+
+
+def _note_attempt(source: Source) -> None:
+    ScanPlan.objects.filter(source=source).update(last_attempt_at=timezone.now())
 
 
 def _open_scan(source: Source, mode: str, ctx: JobContext) -> tuple[Scan, bool]:
@@ -211,6 +214,7 @@ def _failed(scan: Scan, error: SourceError | RootEmptyError | RootReplacedError,
     scan.error_code, scan.error_params = error.code, error.params
     scan.save()
     catalog_sources.set_state(source_id=scan.source_id, state=state, code=error.code, params=error.params)
+    _note_attempt(scan.source)
 
 
 def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
@@ -223,6 +227,7 @@ def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
         scan.state, scan.finished_at = ScanState.DONE, timezone.now()
         scan.error_code, scan.error_params = "", {}
         scan.save()
+        _note_attempt(source)
         for held in confirmed.held:
             holds.open_hold(scan=scan, held=held)
             where = held.folder.path if held.folder else source.name

@@ -153,6 +153,8 @@ class Run:
                 continue
             silent_since = time.monotonic()
             for segment in packer.feed(chunk) if chunk else packer.finish():
+                if segment.index >= self._end:  # another run's: it came in one piece with the one before
+                    return True
                 self._check(source, child)
                 self._publish(segment)
             if not chunk:
