@@ -207,7 +207,9 @@ def test_neighbours_come_in_one_request_and_only_once(wide: HotCache) -> None:
     assert wide.used_bytes() == total_bytes(wide)
 
 
-@pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 1000), lambda path: os.truncate(path, 0), Path.unlink], ids=["short", "empty", "gone"])
+@pytest.mark.parametrize(
+    "damage", [lambda path: os.truncate(path, 1000), lambda path: os.truncate(path, 0), Path.unlink], ids=["short", "empty", "gone"]
+)
 def test_a_torn_block_is_fetched_again(wide: HotCache, damage: Callable[[Path], None]) -> None:
     store = Store()
     assert wide.read_through(NAME, 0, 10, fetch=store.fetch) == OBJECT[:10]
