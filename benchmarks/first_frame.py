@@ -35,7 +35,8 @@ REPEATS = 6
 WITHIN_S = 60.0
 # Before anything of the page runs. Events of media elements do not bubble, but are seen on the way down.
 WATCH = """
-  document.addEventListener("loadeddata", ({ target }) => target.requestVideoFrameCallback((now) => (window.shownAt = now)), true);
+  const first = (now) => (window.shownAt ??= now);
+  document.addEventListener("loadedmetadata", ({ target }) => target.requestVideoFrameCallback(first), true);
 """
 TIMES = """() => {
   const streams = performance.getEntriesByType("resource").filter(({ name }) => /\\/(hls|stream|media)\\//.test(new URL(name).pathname));
@@ -67,7 +68,7 @@ def prepare(directory: Path) -> None:
     once = draw(directory / "once.mp4", size="1280x720", seconds=SECONDS // REPEATS)
     repeat = ("-stream_loop", str(REPEATS - 1), "-i", str(once))
     master = ("-c:v", "mpeg2video", "-b:v", "15M", "-bf", "2", "-c:a", "pcm_s16le")
-    paths = {name: directory / name / f"film.{suffix}" for name, suffix in (("progressive", "mp4"), ("prepared", "mxf"), ("demand", "mxf"))}
+    paths = {name: directory / name / f"{name}.{suffix}" for name, suffix in (("progressive", "mp4"), ("prepared", "mxf"), ("demand", "mxf"))}
     for path in paths.values():
         path.parent.mkdir()
     ffmpeg(*repeat, "-c", "copy", "-movflags", "+faststart", str(paths["progressive"]))
@@ -81,15 +82,15 @@ def prepare(directory: Path) -> None:
         sys.stdout.write(f"{name} /watch/{file.pk}/ {hot.cache().root}\n")
 
 
-def seconds_to_picture(browser: Browser, url: str, cookie: str) -> tuple[float, float]:
+def seconds_to_picture(browser: Browser, server: str, path: str, cookie: str) -> tuple[float, float]:
     """Seconds from the request for the page, and from the first request for the stream."""
     name, _, value = cookie.partition("=")
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     try:
-        context.add_cookies([{"name": name, "value": value, "url": url}])
+        context.add_cookies([{"name": name, "value": value, "url": server}])
         page = context.new_page()
         page.add_init_script(WATCH)
-        page.goto(url, wait_until="commit")
+        page.goto(f"{server}{path}", wait_until="commit")
         deadline = time.monotonic() + WITHIN_S
         while not page.evaluate("window.shownAt"):  # asked from outside: the page's policy forbids evaluated text
             if time.monotonic() > deadline:
@@ -122,7 +123,7 @@ def main() -> None:
                 film = films[name]
                 if way.endswith("cold"):
                     shutil.rmtree(film.cache / "segments", ignore_errors=True)
-                taken = seconds_to_picture(browser, f"http://127.0.0.1:{port}{film.path}", cookie)
+                taken = seconds_to_picture(browser, f"http://127.0.0.1:{port}", film.path, cookie)
                 if number:
                     times[way].append(taken)
         _report(times)
