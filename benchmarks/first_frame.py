@@ -68,7 +68,9 @@ def prepare(directory: Path) -> None:
     once = draw(directory / "once.mp4", size="1280x720", seconds=SECONDS // REPEATS)
     repeat = ("-stream_loop", str(REPEATS - 1), "-i", str(once))
     master = ("-c:v", "mpeg2video", "-b:v", "15M", "-bf", "2", "-c:a", "pcm_s16le")
-    paths = {name: directory / name / f"{name}.{suffix}" for name, suffix in (("progressive", "mp4"), ("prepared", "mxf"), ("demand", "mxf"))}
+    paths = {
+        name: directory / name / f"{name}.{suffix}" for name, suffix in (("progressive", "mp4"), ("prepared", "mxf"), ("demand", "mxf"))
+    }
     for path in paths.values():
         path.parent.mkdir()
     ffmpeg(*repeat, "-c", "copy", "-movflags", "+faststart", str(paths["progressive"]))

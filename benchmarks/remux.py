@@ -57,7 +57,9 @@ def main() -> None:
         directory = Path(environment["MAM_DATA_DIR"])
         minute = making.draw(directory / "minute.mp4", size="640x360", seconds=60)
         film = directory / "film.mkv"
-        making.ffmpeg("-stream_loop", str(MINUTES - 1), "-i", str(minute), "-map", "0", "-c", "copy", str(film))
+        tone = ("-f", "lavfi", "-i", f"sine=f=440:r=48000:d={MINUTES * 60}")  # in one piece: a minute is no whole number of AAC frames
+        copied = ("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-ac", "2")
+        making.ffmpeg("-stream_loop", str(MINUTES - 1), "-an", "-i", str(minute), *tone, *copied, str(film))
         sys.stdout.write(making.run_in(environment, "benchmarks.remux", "measure", str(film)))
 
 

@@ -22,7 +22,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "dja
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--database-only", action="store_true", help="run only the tests that use Django's database, without a browser")
+    parser.addoption("--database-only", action="store_true", help="run only the tests of what depends on the database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _uses_database(item: pytest.Item) -> bool:
-    """What a browser shows does not depend on the database, and takes long: it is looked at once."""
-    if item.get_closest_marker("browser") is not None:
+    """What a browser shows, and what becomes of a film, does not depend on the database, and takes long: it is looked at once."""
+    if item.get_closest_marker("browser") is not None or item.get_closest_marker("media") is not None:
         return False
     return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))

@@ -74,7 +74,7 @@ def _try(making: Making, source: Any, picture: PictureFacts, directory: Path) ->
     """Copy the beginning only: most files that are unfit show it there, and are not read as a whole for nothing."""
     path = directory / f"{TRACK}.mp4"
     making.encode(_picture_output(source, picture, path), rate=picture.rate, duration=Fraction(_TRIAL_S))
-    _retime(path, picture)
+    _retime(path, picture, is_cut=True)
     path.unlink()
 
 
@@ -157,8 +157,11 @@ def _store_sound(making: Making, audio: AudioFacts, plan: Plan, timeline: Timeli
     return ladder.stored_sound(making, audio, packed, path, channels=audio.source_channels) if packed else None
 
 
-def _retime(path: Path, picture: PictureFacts) -> _Copied:
-    """Give every frame its exact time, in the file, and look at every fragment: closed, gapless, not too long. UnfitForCopyError."""
+def _retime(path: Path, picture: PictureFacts, *, is_cut: bool = False) -> _Copied:
+    """Give every frame its exact time, in the file, and look at every fragment: closed, gapless, not too long. UnfitForCopyError.
+
+    `is_cut`: the file ends somewhere in its last fragment, in the order of decoding, so that frames shown before others are missing there.
+    """
     ticks = int(encoding.timescale_of(picture.rate) / picture.rate)
     fragments: list[fmp4.Fragment] = []
     with path.open("r+b") as file:
@@ -166,7 +169,7 @@ def _retime(path: Path, picture: PictureFacts) -> _Copied:
             track = fmp4.read_track(file)
             length_bytes = h264.nal_length_bytes(track.init.data)
             frame = 0
-            for fragment in track.fragments:
+            for fragment in track.fragments[:-1] if is_cut and len(track.fragments) > 1 else track.fragments:
                 fragments.append(_retime_fragment(file, track, fragment, ticks, frame, length_bytes))
                 frame += fragment.samples
         except (fmp4.Fmp4Error, retiming.IrregularError) as error:

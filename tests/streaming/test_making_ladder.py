@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.media import ClipLibrary
     from tests.streaming.making import Studio
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 # Not H.264, so that nothing of it could be copied.
 INTRA = ("-c:v", "mpeg4", "-q:v", "2", "-g", "48", "-c:a", "flac")
 INTRA_PCM = ("-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le")

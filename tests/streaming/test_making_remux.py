@@ -19,7 +19,7 @@ from tests.streaming.making import Studio, bytes_of, frames_in, made, samples_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 
 
 def h264(rate: Fraction, *more: str) -> tuple[str, ...]:
@@ -58,6 +58,16 @@ def test_every_frame_is_copied_to_its_exact_place(studio: Studio, rate: str, con
     fragments = fmp4.read_track(io.BytesIO(data)).fragments
     assert all(fragment.start == fragment.decode_time for fragment in fragments)
     assert fragments[0].start == 0
+
+
+@pytest.mark.parametrize("gop", [50, 48])
+def test_a_long_film_is_copied_wherever_the_trial_at_its_beginning_ends(studio: Studio, gop: int) -> None:
+    """At a keyframe or inside of a GOP: what is shown before it, but decoded later, is missing in what was tried."""
+    frames = 125 * 25
+    options = (*h264(Fraction(25), "-preset", "ultrafast", "-b_strategy", "0", "-c:a", "aac"), "-g", str(gop), "-keyint_min", str(gop))
+    make(studio.shelf.root / "clip.mkv", Numbered(Fraction(25), frames, options, size="160x90"))
+    rendition = made(studio.add("clip.mkv"), "hls")
+    assert (rendition.details["method"], rendition.details["frames"]) == ("remux", frames)
 
 
 def test_every_segment_can_be_decoded_alone(studio: Studio) -> None:

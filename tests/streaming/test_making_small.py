@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.media import ClipLibrary
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-g", "25")
 
 

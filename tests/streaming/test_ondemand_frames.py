@@ -14,7 +14,7 @@ from tests.streaming.ondemand import player_of
 if TYPE_CHECKING:
     from streaming.ondemand.service import OnDemand
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media]
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-c:a", "aac")
 
 

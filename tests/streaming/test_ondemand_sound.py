@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from streaming.ondemand.service import OnDemand
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media]
 SECONDS = 13
 TONE_HZ, RATE_HZ, AMPLITUDE = 440, 48_000, 0.5
 PICTURE = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streaming.ondemand.service import OnDemand
     from tests.media import ClipLibrary
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media]
 RATE = RATES["25"]
 FRAMES = 325
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-g", "50", "-c:a", "aac")
