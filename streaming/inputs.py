@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.services.sources import open_file_system
 from mam.lib.media.formats import FORMAT_WHITELIST
-from mam.lib.media.rangeserver import serving
+from mam.lib.media.rangeserver import FIRST_CHUNK_BYTES, serving
+from mam.lib.media.remembered import Memory, RememberedFile
 from mam.lib.sources.errors import ChangedError, NotFoundError, SourceError
 from streaming.errors import MediaChangedError, MediaGoneError, MediaSourceOfflineError, MediaUnreadableError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from mam.lib.errors import MamError
     from mam.lib.media.rangeserver import RangeServer
     from mam.lib.sources import Entry, SourceFileSystem
+
+_MEMORY_BYTES = 64 * 1024 * 1024  # the headers of five two-hour MXF files
+_memory = Memory(_MEMORY_BYTES, piece_bytes=FIRST_CHUNK_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ def ffmpeg_input(file: MediaFile) -> Iterator[SourceInput]:
             return
         with file_system.open(file.path) as reader:
             _check(file, reader.entry)
-            with serving(reader) as server:
+            remembered = RememberedFile(reader, (file.pk, file.size_bytes, file.mtime_ns), _memory)
+            with serving(remembered) as server:
                 options = limits | {"protocol_whitelist": "http,tcp", "seekable": 1}
                 yield SourceInput(server.url, options, file, file_system, server)
     except SourceError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,7 @@ class ClipLibrary:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._making = threading.RLock()
         self._special: dict[str, Callable[[Path], None]] = {
             "korean.mkv": self._make_korean,
             "swapped_channels.mov": self._make_swapped_channels,
@@ -124,13 +126,14 @@ class ClipLibrary:
     def __getitem__(self, name: str) -> Path:
         """The path of the clip; KeyError for an unknown name."""
         path = self.directory / name
-        if not path.exists():
-            unfinished = path.with_name(f"making-{path.name}")
-            if name in self._special:
-                self._special[name](unfinished)
-            else:
-                self._run(*RECIPES[name].arguments, str(unfinished))
-            unfinished.rename(path)
+        with self._making:  # tests ask from many threads
+            if not path.exists():
+                unfinished = path.with_name(f"making-{path.name}")
+                if name in self._special:
+                    self._special[name](unfinished)
+                else:
+                    self._run(*RECIPES[name].arguments, str(unfinished))
+                unfinished.rename(path)
         return path
 
     def __iter__(self) -> Iterator[str]:

@@ -15,6 +15,7 @@ from streaming.ondemand.child import Child
 from streaming.ondemand.errors import EncoderFailedError, SegmentMissingError
 from streaming.ondemand.graphs import Input, audio_graph, video_graph
 from streaming.ondemand.packing import AudioPacker, VideoPacker
+from streaming.ondemand.slots import Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ CLAIMED = 3  # segments that wait for this run instead of starting another: the 
 LEFT_S = 8.0  # nobody asked for so long: the viewers have left
 # The viewer it was started for asks for another place or size: others may still follow, and ask every second while they wait.
 ELSEWHERE_S = 2.0
+WANTED_S = 0.6  # and this viewer needs the place
+_PATIENCE_S = {Left.NO: LEFT_S, Left.YES: ELSEWHERE_S, Left.WANTED: WANTED_S}
 _STEP_S = 0.1
 _STALL_S = 60.0  # without a byte of output though it may write: the source or the decoder hangs
 _logger = logging.getLogger(__name__)
@@ -140,7 +143,7 @@ class Run:
         silent_since = time.monotonic()
         while self._next < self._end and not self._stop.is_set():
             asked = self._claims.asked(max(0, self._next - AHEAD - 1), self._next + CLAIMED, within_s=LEFT_S)
-            if time.time() - asked.last_s > (ELSEWHERE_S if self._slot.is_left else LEFT_S):
+            if time.time() - asked.last_s > _PATIENCE_S[self._slot.left]:
                 return True
             if self._next > asked.furthest + AHEAD:
                 child.idle(_STEP_S)  # its pipe fills, and it waits

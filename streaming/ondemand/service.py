@@ -8,6 +8,7 @@ nobody waits for stops. `viewer` tells viewers apart (a token does), so that a s
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -21,28 +22,29 @@ from django.conf import settings
 
 from catalog.choices import Presence
 from catalog.models import MediaFile
+from mam.lib.errors import MamError
 from streaming.errors import MediaChangedError, MediaGoneError
-from streaming.ondemand import adopt, headers
+from streaming.inputs import ffmpeg_input
+from streaming.ondemand import adopt, clock, headers
 from streaming.ondemand.claims import Claims
 from streaming.ondemand.encoder import Order, Run
 from streaming.ondemand.errors import EncoderBusyError, EncoderFailedError, SegmentMissingError
 from streaming.ondemand.plan import OnDemandPlan, plan_for
-from streaming.ondemand.slots import Slot, Slots
+from streaming.ondemand.slots import Left, Slot, Slots
 from streaming.stores import hot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mam.lib.errors import MamError
-
 _POLL_S = 0.02
-_ASK_S = 1.0  # who waits says so this often; less than `encoder.ELSEWHERE_S`
+_ASK_S = 0.25  # who waits says so this often; less than `encoder.WANTED_S`
 _TIMEOUT_S = 60.0
 _SLOT_WAIT_S = 3.0  # what a seek has left behind ends within this time
 _FAILED_S = 5.0  # a failure answers everybody who waits for the same segment, and who asks again at once
 _FILM_S = 60.0  # how long a look into the database is believed; the source is looked at by every run anyway
 _MAX_FILMS = 256
 _SOUND_SLOTS = 4  # for each encoder of pictures: sound costs a fiftieth of it
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,21 @@ class OnDemand:
             with Claims(directory) as claims:  # the one who makes what follows goes on
                 claims.ask(index)
         return path
+
+    def look_ahead(self, file: MediaFile, plan: OnDemandPlan) -> None:
+        """Somebody is about to play `file` (with source and folder): open it meanwhile, so that the first segment has not to wait.
+
+        In a thread; whatever goes wrong is said to who asks for the segment.
+        """
+        if not clock.is_known(plan, self.cache):
+            threading.Thread(target=self._look, args=(file, plan), name=f"look-{file.pk}", daemon=True).start()
+
+    def _look(self, file: MediaFile, plan: OnDemandPlan) -> None:
+        try:
+            with ffmpeg_input(file) as source:
+                clock.read_clock(source, plan, self.cache)
+        except MamError as error:
+            _logger.info("on demand: file %s cannot be opened ahead: %s", file.pk, error)
 
     def runs(self) -> list[Run]:
         """The encoders at work in this process."""
@@ -142,6 +159,7 @@ class OnDemand:
         slots.leave(viewer)
         started = time.monotonic()
         while (slot := slots.take(viewer)) is None:
+            slots.leave(viewer, Left.WANTED)
             if time.monotonic() - started > _SLOT_WAIT_S:
                 raise EncoderBusyError
             await asyncio.sleep(_POLL_S)

@@ -9,13 +9,22 @@ import fcntl
 import hashlib
 import os
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _OWNER_BYTES = 32
-_LEFT_AT = _OWNER_BYTES  # the byte after the owner: b"1" when the viewer has left
+_LEFT_AT = _OWNER_BYTES  # the byte after the owner: a `Left`
+
+
+class Left(bytes, Enum):
+    """Whether the viewer an encoder was started for has gone elsewhere."""
+
+    NO = b"0"
+    YES = b"1"
+    WANTED = b"2"  # and waits for a place, of which there is no other
 
 
 class Slot:
@@ -24,12 +33,12 @@ class Slot:
     def __init__(self, descriptor: int, owner: bytes) -> None:
         self._descriptor = descriptor
         self.owner = owner
-        os.pwrite(descriptor, owner + b"0", 0)
+        os.pwrite(descriptor, owner + Left.NO.value, 0)
 
     @property
-    def is_left(self) -> bool:
-        """The viewer it was taken for asks for something else by now."""
-        return os.pread(self._descriptor, 1, _LEFT_AT) == b"1"
+    def left(self) -> Left:
+        """Whether the viewer it was taken for asks for something else by now."""
+        return Left(os.pread(self._descriptor, 1, _LEFT_AT))
 
     def release(self) -> None:
         """Give it back. Once only."""
@@ -57,7 +66,7 @@ class Slots:
             return Slot(descriptor, _digest(viewer))
         return None
 
-    def leave(self, viewer: str) -> None:
+    def leave(self, viewer: str, how: Left = Left.YES) -> None:
         """Tell the encoders that `viewer` had asked for that this viewer is elsewhere now."""
         if not viewer:
             return
@@ -67,7 +76,7 @@ class Slots:
             if path.exists():
                 with path.open("r+b", buffering=0) as opened:
                     if opened.read(_OWNER_BYTES) == owner:
-                        os.pwrite(opened.fileno(), b"1", _LEFT_AT)
+                        os.pwrite(opened.fileno(), how.value, _LEFT_AT)
 
     def _path(self, number: int) -> Path:
         return self.directory / f"{self.kind}-{number}"

@@ -20,6 +20,7 @@ from streaming import selectors, streams
 from streaming.delivery import PREFIX, grant_of
 from streaming.errors import MediaChangedError, StreamPartMissingError
 from streaming.models import Rendition, Track
+from streaming.ondemand.service import service as ondemand
 from streaming.playback import ON_DEMAND
 from streaming.playlists import Sheets, storyboard
 from streaming.services import decisions, renditions
@@ -60,6 +61,8 @@ def main(request: HttpRequest, token: str) -> HttpResponse:
         return refusal(error)
     if not stream.is_whole:
         decisions.prepare_viewed(file=file, needs=selectors.get_decision(file).mode)
+        if stream.plan is not None:
+            ondemand().look_ahead(file, stream.plan)
     return _text(streams.main_playlist(tracks, query=f"?{ON_DEMAND}=1" if is_on_demand else ""), PLAYLIST_TYPE)
 
 
