@@ -188,5 +188,5 @@ def test_kill_9_of_the_parent_takes_everybody_with_it(product: Product) -> None:
 def test_media_work_gives_way_to_everything_else(product: Product) -> None:
     fast = product.start("worker", "--queue", "fast", "--processes", "1")
     media = product.start("worker", "--queue", "media", "--processes", "1")
-    eventually(lambda: {process.nice() for process in psutil.Process(media.pid).children(recursive=True)} == {10}, within_s=30)
+    eventually(lambda: {process.nice() for process in psutil.Process(media.pid).children(recursive=True)} == {19}, within_s=30)
     assert psutil.Process(fast.pid).nice() == 0
