@@ -27,6 +27,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 S3_VENV = ROOT / ".venv-s3"
 OLDEST_PYTHON = (3, 11)
+# Not `sys.version`: a rebuilt interpreter (installing a system package may bring its update along) breaks no environment.
+THIS_PYTHON = ".".join(map(str, sys.version_info[:3]))
 # Debian keeps servers out of an ordinary user's PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
@@ -61,7 +63,7 @@ def main() -> None:
     parser.add_argument("goal", choices=["up", "test"])
     for_tests = parser.parse_args().goal == "test"
     if sys.version_info < OLDEST_PYTHON:
-        stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}.")
+        stop(f"Python {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed; this is {THIS_PYTHON}.")
     with Path(__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make up` and `make test` may be started side by side
         browser_is_packaged = not is_ubuntu()
@@ -133,7 +135,7 @@ def install_browser() -> None:
 
 def make_virtual_environment() -> None:
     """`.venv` with the pinned uv and Node; made anew when it is broken or of another Python."""
-    stamp = Stamp(VENV / ".stamps" / "tools", sys.version, ROOT / "requirements-tools.txt")
+    stamp = Stamp(VENV / ".stamps" / "tools", THIS_PYTHON, ROOT / "requirements-tools.txt")
     if stamp.is_fresh() and PYTHON.exists():
         return
     say("Making .venv")
@@ -147,7 +149,7 @@ def install_python_packages(*, for_tests: bool) -> None:
     with_tests = for_tests or (VENV / ".stamps" / "tests").exists()
     names = ["requirements-tools.txt", "requirements.txt"] + (["requirements-dev.txt"] if with_tests else [])
     files = [ROOT / name for name in names]
-    stamp = Stamp(VENV / ".stamps" / ("tests" if with_tests else "packages"), sys.version, *files)
+    stamp = Stamp(VENV / ".stamps" / ("tests" if with_tests else "packages"), THIS_PYTHON, *files)
     if stamp.is_fresh():
         return
     say("Installing Python packages")
@@ -157,7 +159,7 @@ def install_python_packages(*, for_tests: bool) -> None:
 
 def install_s3_server() -> None:
     """The tests' S3 server in an environment of its own: what it needs must not decide what the product runs with."""
-    stamp = Stamp(S3_VENV / ".stamp", sys.version, ROOT / "requirements-s3.txt")
+    stamp = Stamp(S3_VENV / ".stamp", THIS_PYTHON, ROOT / "requirements-s3.txt")
     if stamp.is_fresh():
         return
     say("Installing the S3 server of the tests")
