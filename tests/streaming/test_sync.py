@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 
+from mam.lib.media import fmp4
 from streaming.choices import RenditionKind, TrackKind
 from streaming.models import Track
 from tests.frame_clips import FLASH_TOP_PX, HEIGHT_PX, RATES, Numbered, make
@@ -38,16 +39,21 @@ H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "60", "-sc_
 
 
 def flashes_in(data: bytes) -> list[Fraction]:
-    """Seconds at which a flash comes on the screen."""
+    """Seconds at which a flash comes on the screen.
+
+    libav moves all times up where a frame is shown before it is decoded by the file's clock; so the first frame's time is read here.
+    """
+    track = fmp4.read_track(io.BytesIO(data))
+    began = Fraction(track.fragments[0].start, track.init.timescale)
     found, was_lit = [], False
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            luma = frame.reformat(format="gray").to_ndarray()
-            is_lit = luma[frame.height * (FLASH_TOP_PX + 10) // HEIGHT_PX :].mean() > 128
+            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
+            is_lit = luma[frame.height * (FLASH_TOP_PX + 10) // HEIGHT_PX :, : frame.width].mean() > 128
             if is_lit and not was_lit:
-                found.append(Fraction(frame.pts or 0) * (stream.time_base or 1))
+                found.append(began + ((frame.pts or 0) - (stream.start_time or 0)) * (stream.time_base or Fraction(1)))
             was_lit = is_lit
     return found
 
