@@ -50,7 +50,7 @@ def flashes_in(data: bytes) -> list[Fraction]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
+            luma = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, -1)
             is_lit = luma[frame.height * (FLASH_TOP_PX + 10) // HEIGHT_PX :, : frame.width].mean() > 128
             if is_lit and not was_lit:
                 found.append(began + ((frame.pts or 0) - (stream.start_time or 0)) * (stream.time_base or Fraction(1)))
