@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    """One more than there are processors, as many wait for a browser or a server; the tests of one file share what their module started."""
-    at_a_time = min(len(os.sched_getaffinity(0)) + 1, MOST_AT_A_TIME)
+    """On all processors; the tests of one file stay together, because they share what their module has started."""
+    at_a_time = min(len(os.sched_getaffinity(0)), MOST_AT_A_TIME)
     command = [sys.executable, "-m", "pytest", f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode
 

@@ -6,11 +6,10 @@ Presets come from `settings.MAM_PRESETS`.
 
 from streaming.encoding.facts import AudioFacts, PictureFacts, SubtitleFacts, audio_facts, duration_of, picture_facts, subtitle_facts
 from streaming.encoding.graphs import audio_bps, audio_options, scaled_down, video_filters, video_options
-from streaming.encoding.grid import AUDIO_PACKET_SAMPLES, AUDIO_RATE_HZ, SegmentGrid, audio_grid_for, grid_for, make_grid, timescale_of
+from streaming.encoding.grid import AUDIO_RATE_HZ, SegmentGrid, audio_grid_for, grid_for, make_grid, timescale_of
 from streaming.encoding.rungs import Rung, bandwidth_of, codecs_of, rung_of, rungs_for
 
 __all__ = [
-    "AUDIO_PACKET_SAMPLES",
     "AUDIO_RATE_HZ",
     "AudioFacts",
     "PictureFacts",

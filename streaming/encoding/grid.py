@@ -7,11 +7,12 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
+from mam.lib.media import aac
+
 if TYPE_CHECKING:
     from streaming.encoding.facts import PictureFacts
 
 AUDIO_RATE_HZ = 48_000
-AUDIO_PACKET_SAMPLES = 1024  # of AAC-LC
 GOP_S = 2  # a keyframe so often; a segment is two of them
 SEGMENT_GOPS = 2
 _LEAST_TICKS = 10_000  # a second, as ffmpeg does it
@@ -61,7 +62,7 @@ class SegmentGrid:
 
         Also for segments after the last one: sound may go on longer than the picture.
         """
-        return ceil(index * self.frames_per_segment / self.rate * AUDIO_RATE_HZ / AUDIO_PACKET_SAMPLES)
+        return ceil(index * self.frames_per_segment / self.rate * AUDIO_RATE_HZ / aac.PACKET_SAMPLES)
 
 
 def grid_for(facts: PictureFacts) -> SegmentGrid:
@@ -71,7 +72,7 @@ def grid_for(facts: PictureFacts) -> SegmentGrid:
 
 def audio_grid_for(duration: Fraction) -> SegmentGrid:
     """The segment grid of a file without a picture, in AAC packets; `duration` in seconds."""
-    rate = Fraction(AUDIO_RATE_HZ, AUDIO_PACKET_SAMPLES)
+    rate = Fraction(AUDIO_RATE_HZ, aac.PACKET_SAMPLES)
     return make_grid(rate, ceil(duration * rate))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
 
 from mam.lib.media import aac, fmp4
 from streaming.making.tracks import EncodeIncompleteError, Packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from fractions import Fraction
     from pathlib import Path
     from typing import BinaryIO
 
@@ -20,12 +23,38 @@ class UnfitSoundError(Exception):
     """The packets have holes, or are no plain AAC."""
 
 
-class _Packet(NamedTuple):
-    """Where a packet lies in the file, and when it sounds, in samples from media time 0."""
+class _Packets:
+    """Where the packets of a track lie in its file, in numbers of eight bytes: a day has four million of them."""
 
-    at: int
-    offset: int
-    size_bytes: int
+    def __init__(self, file: BinaryIO, track: fmp4.FragmentedTrack) -> None:
+        """UnfitSoundError unless each is right after the one before it."""
+        self._file = file
+        self._offsets, self._sizes = array("q"), array("q")
+        self.start = track.fragments[0].decode_time  # of the first packet, in samples
+        for fragment in track.fragments:
+            file.seek(fragment.offset)
+            samples = fmp4.read_samples(file.read(fragment.head_bytes), track.init.defaults)
+            self._check(samples.decode_times, track.init.timescale)
+            self._offsets.extend([fragment.offset + offset for offset in samples.offsets])
+            self._sizes.extend(samples.sizes)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def _check(self, times: Sequence[int], rate_hz: int) -> None:
+        place = self.start + len(self) * aac.PACKET_SAMPLES
+        if max(abs(time - place - number * aac.PACKET_SAMPLES) for number, time in enumerate(times)) > _MAX_DRIFT_S * rate_hz:
+            raise UnfitSoundError(f"the sound has a hole or an overlap after {len(self)} packets")
+
+    def read(self, first: int, end: int) -> tuple[Sequence[int], bytes]:
+        """(sizes, the packets one after the other)."""
+        offsets, sizes = self._offsets[first:end], self._sizes[first:end]
+        self._file.seek(offsets[0])
+        data = self._file.read(offsets[-1] + sizes[-1] - offsets[0])
+        if len(data) > sum(sizes):  # there is a head between two fragments
+            starts = [offset - offsets[0] for offset in offsets]
+            data = b"".join(data[start : start + size] for start, size in zip(starts, sizes, strict=True))
+        return sizes, data
 
 
 def pack_copied(source: Path, target: Path, *, borders: Sequence[Fraction], zero: Fraction, channels: int, language: str) -> Packed | None:
@@ -43,57 +72,24 @@ def pack_copied(source: Path, target: Path, *, borders: Sequence[Fraction], zero
         except fmp4.Fmp4Error as error:
             raise EncodeIncompleteError(detail=str(error)) from error
         rate_hz = track.init.timescale
-        packets = [packet for packet in _even(_packets(file, track, round(zero * rate_hz)), rate_hz) if packet.at >= 0]
-        if not packets:
-            return None
+        packets = _Packets(file, track)
+        start = packets.start - round(zero * rate_hz)
         init = aac.init(track.init.audio_config, channels=channels, timescale=rate_hz, language=language)
         segments: list[tuple[int, int]] = []
         with target.open("wb") as out:
             out.write(init)
-            for batch in _batches(packets, [border * rate_hz for border in borders]):
-                data = aac.fragment(list(_read(file, batch)), decode_time=batch[0].at, sequence=len(segments) + 1)
+            for first, end in _cut(start, len(packets), [border * rate_hz for border in borders]):
+                decode_time = start + first * aac.PACKET_SAMPLES
+                data = aac.fragment_of(*packets.read(first, end), decode_time=decode_time, sequence=len(segments) + 1)
                 out.write(data)
-                segments.append((len(batch) * aac.PACKET_SAMPLES, len(data)))
-    return Packed(track.init.codecs, rate_hz, len(init), tuple(segments))
+                segments.append(((end - first) * aac.PACKET_SAMPLES, len(data)))
+    return Packed(track.init.codecs, rate_hz, len(init), tuple(segments)) if segments else None
 
 
-def _packets(file: BinaryIO, track: fmp4.FragmentedTrack, zero: int) -> Iterator[_Packet]:
-    for fragment in track.fragments:
-        file.seek(fragment.offset)
-        for sample in fmp4.read_samples(file.read(fragment.head_bytes), track.init.defaults):
-            yield _Packet(sample.decode_time - zero, fragment.offset + sample.offset, sample.size_bytes)
+def _cut(start: int, count: int, borders: Sequence[Fraction]) -> Iterator[tuple[int, int]]:
+    """(first packet, the one after the last) of each segment, by where packets begin; those after the last border belong to the last one.
 
-
-def _even(packets: Iterator[_Packet], rate_hz: int) -> Iterator[_Packet]:
-    """The packets, each right after the one before it. UnfitSoundError where that is not where it was."""
-    first: int | None = None
-    for number, packet in enumerate(packets):
-        first = packet.at if first is None else first
-        place = first + number * aac.PACKET_SAMPLES
-        if abs(packet.at - place) > _MAX_DRIFT_S * rate_hz:
-            raise UnfitSoundError(f"the sound has a hole or an overlap after {number} packets")
-        yield packet._replace(at=place)
-
-
-def _batches(packets: Sequence[_Packet], borders: Sequence[Fraction]) -> Iterator[list[_Packet]]:
-    """Packets by the segment in which they begin; what comes after the last border belongs to the last segment."""
-    batch: list[_Packet] = []
-    index = 0
-    for packet in packets:
-        if index < len(borders) - 1 and packet.at >= borders[index]:
-            if batch:
-                yield batch
-            batch = []
-            while index < len(borders) - 1 and packet.at >= borders[index]:
-                index += 1
-        batch.append(packet)
-    yield batch
-
-
-def _read(file: BinaryIO, batch: Sequence[_Packet]) -> Iterator[aac.Packet]:
-    """The bytes of packets that lie in a row, but for what is between two fragments."""
-    start, end = batch[0].offset, batch[-1].offset + batch[-1].size_bytes
-    file.seek(start)
-    data = file.read(end - start)
-    for packet in batch:
-        yield aac.Packet(data[packet.offset - start : packet.offset - start + packet.size_bytes], aac.PACKET_SAMPLES)
+    `start` is the time of packet 0, `borders` are times, in samples; packets before time 0 are in no segment.
+    """
+    edges = [min(count, max(0, ceil((border - start) / aac.PACKET_SAMPLES))) for border in (Fraction(0), *borders[:-1])]
+    return ((first, end) for first, end in pairwise([*edges, count]) if first < end)

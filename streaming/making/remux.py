@@ -189,8 +189,8 @@ def _retime_fragment(
     file.seek(fragment.offset)
     head = file.read(fragment.head_bytes)
     patched, samples = retiming.on_grid(head, track.init.defaults, origin=track.fragments[0].start, ticks=ticks, frame=frame)
-    file.seek(fragment.offset + samples[0].offset)
-    if not h264.begins_with_idr(file.read(min(samples[0].size_bytes, _HEAD_BYTES)), length_bytes):
+    file.seek(fragment.offset + samples.offsets[0])
+    if not h264.begins_with_idr(file.read(min(samples.sizes[0], _HEAD_BYTES)), length_bytes):
         raise UnfitForCopyError(f"no IDR picture at frame {frame}")
     file.seek(fragment.offset)
     file.write(patched)

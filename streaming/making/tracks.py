@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mam.lib.errors import MamError, gettext_noop
 from mam.lib.media import aac, fmp4
-from streaming.encoding import AUDIO_PACKET_SAMPLES, AUDIO_RATE_HZ, timescale_of
+from streaming.encoding import AUDIO_RATE_HZ, timescale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,9 +116,9 @@ def pack_audio(source: Path, target: Path, grid: SegmentGrid, *, channels: int, 
         out.write(init)
         position = 0
         for batch in _batches(first, packets, grid):
-            data = aac.fragment(batch, decode_time=position * AUDIO_PACKET_SAMPLES, sequence=len(segments) + 1)
+            data = aac.fragment(batch, decode_time=position * aac.PACKET_SAMPLES, sequence=len(segments) + 1)
             out.write(data)
-            segments.append((len(batch) * AUDIO_PACKET_SAMPLES, len(data)))
+            segments.append((len(batch) * aac.PACKET_SAMPLES, len(data)))
             position += len(batch)
     return Packed(fmp4.read_init(init).codecs, AUDIO_RATE_HZ, len(init), tuple(segments))
 
@@ -129,7 +129,7 @@ def file_chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _after_priming(chunks: Iterator[bytes], reader: aac.AdtsReader) -> Iterator[aac.Packet]:
+def _after_priming(chunks: Iterator[bytes], reader: aac.AdtsReader) -> Iterator[bytes]:
     is_first = True
     for chunk in chunks:
         for packet in reader.feed(chunk):
@@ -138,7 +138,7 @@ def _after_priming(chunks: Iterator[bytes], reader: aac.AdtsReader) -> Iterator[
             is_first = False
 
 
-def _batches(first: aac.Packet, rest: Iterator[aac.Packet], grid: SegmentGrid) -> Iterator[list[aac.Packet]]:
+def _batches(first: bytes, rest: Iterator[bytes], grid: SegmentGrid) -> Iterator[list[bytes]]:
     """Packets by segment; sound that goes on after the picture has segments of the same length."""
     batch, number, index = [first], 1, 1
     for packet in rest:

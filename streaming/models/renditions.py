@@ -67,7 +67,7 @@ class StoredObject(models.Model):
     name = models.CharField(_("name"), max_length=255, unique=True)
     content_type = models.CharField(max_length=64)
     size_bytes = models.BigIntegerField(_("size"))
-    checksum = models.CharField(_("checksum"), max_length=64)  # SHA-256, hex, made while it was written
+    checksum = models.CharField(_("checksum"), max_length=64)  # XXH3-128, hex, made while it was written
     state = models.CharField(_("state"), max_length=8, choices=ObjectState, default=ObjectState.SOUND)
     verified_at = models.DateTimeField(_("verified"), default=timezone.now)  # fixity: when it was last read and compared
 

@@ -14,8 +14,7 @@ from catalog.choices import Presence
 from catalog.models import MediaFile
 from mam.jobs.models import JobPriority
 from mam.jobs.services import enqueue
-from mam.lib.media import fmp4
-from streaming import encoding
+from mam.lib.media import aac, fmp4
 from streaming.choices import RenditionKind, TrackKind
 from streaming.making import tracks
 from streaming.making.workshop import workshop
@@ -168,7 +167,7 @@ class _Adoption:
         with path.open("rb") as file:
             whole = fmp4.read_track(file)
         packets = [self._plan.first_packet(index) for index in range(self._plan.grid.count)]
-        if [fragment.decode_time for fragment in whole.fragments] != [first * encoding.AUDIO_PACKET_SAMPLES for first in packets]:
+        if [fragment.decode_time for fragment in whole.fragments] != [first * aac.PACKET_SAMPLES for first in packets]:
             raise tracks.EncodeIncompleteError(detail=f"a gap in {track.name}")
         segments = tuple((fragment.duration, fragment.size_bytes) for fragment in whole.fragments)
         return tracks.measures(tracks.Packed(whole.init.codecs, whole.init.timescale, len(whole.init.data), segments))

@@ -1,13 +1,14 @@
 """Who makes which segment, and who waits for it, over all processes of a machine: one small file per track.
 
-A claim is a lock on eight bytes of the file (open file description locks, fcntl(2)): byte range i is segment i. The kernel takes it back
-from whoever dies. The same eight bytes hold when the segment was last asked for, so that the one who makes it knows how far to go on,
-whichever process the viewers talk to.
+A claim is a lock on sixteen bytes of the file (open file description locks, fcntl(2)): byte range i is segment i. The kernel takes it
+back from whoever dies. The same bytes hold when the segment was last asked for and by whom, so that the one who makes it knows how far
+to go on, whichever process the viewers talk to.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import struct
 import time
@@ -18,16 +19,22 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_ROW = struct.Struct("<d")  # seconds since 1970
+_VIEWER_BYTES = 8
+_ROW = struct.Struct("<d8s")  # seconds since 1970, viewer
 _FLOCK = struct.Struct("@hhqqi4x")  # type, whence, start, length, pid (0: an open file description's)
 _NAME = ".claims"
 
 
+def viewer_of(token: str) -> bytes:
+    """Tells viewers apart in eight bytes; "" stands for nobody in particular."""
+    return hashlib.blake2b(token.encode(), digest_size=_VIEWER_BYTES).digest() if token else bytes(_VIEWER_BYTES)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What viewers want of a stretch of a track."""
+    """What viewers want of a stretch of a track. Times in seconds since 1970."""
 
-    last_s: float  # since 1970; 0: nothing was asked for
+    last_s: dict[bytes, float]  # viewer -> the last time
     furthest: int  # the highest segment asked for lately; -1: none
 
 
@@ -66,17 +73,21 @@ class Claims:
         answer = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, _lock(fcntl.F_WRLCK, index))
         return bool(_FLOCK.unpack(answer)[0] == fcntl.F_UNLCK)
 
-    def ask(self, index: int) -> None:
-        """Say that somebody wants the segment now."""
-        os.pwrite(self._descriptor, _ROW.pack(time.time()), index * _ROW.size)
+    def ask(self, index: int, viewer: bytes) -> None:
+        """Say that a viewer (eight bytes, as `viewer_of` makes them) wants the segment now."""
+        os.pwrite(self._descriptor, _ROW.pack(time.time(), viewer), index * _ROW.size)
 
     def asked(self, first: int, last: int, *, within_s: float) -> Asked:
-        """What was asked for of the segments `first` to `last`; `furthest` counts what was asked within `within_s` seconds."""
+        """What was asked for of the segments `first` to `last` within the last `within_s` seconds."""
         data = os.pread(self._descriptor, (last + 1 - first) * _ROW.size, first * _ROW.size)
-        times = [at for (at,) in _ROW.iter_unpack(data[: len(data) // _ROW.size * _ROW.size])]
         since = time.time() - within_s
-        furthest = max((first + number for number, at in enumerate(times) if at > since), default=-1)
-        return Asked(max(times, default=0.0), furthest)
+        last_s: dict[bytes, float] = {}
+        furthest = -1
+        for index, (at_s, viewer) in enumerate(_ROW.iter_unpack(data[: len(data) // _ROW.size * _ROW.size]), start=first):
+            if at_s > since:
+                last_s[viewer] = max(at_s, last_s.get(viewer, 0.0))
+                furthest = index
+        return Asked(last_s, furthest)
 
 
 def _open(directory: Path) -> int:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from mam.lib.errors import MamError
@@ -15,7 +16,6 @@ from streaming.ondemand.child import Child
 from streaming.ondemand.errors import EncoderFailedError, SegmentMissingError
 from streaming.ondemand.graphs import Input, audio_graph, video_graph
 from streaming.ondemand.packing import AudioPacker, VideoPacker
-from streaming.ondemand.slots import Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from catalog.models import MediaFile
     from streaming.inputs import SourceInput
-    from streaming.ondemand.claims import Claims
+    from streaming.ondemand.claims import Asked, Claims
+    from streaming.ondemand.departures import Departures
     from streaming.ondemand.packing import MadeSegment, Packer
     from streaming.ondemand.plan import OnDemandPlan
     from streaming.ondemand.slots import Slot
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
 AHEAD = 3  # segments made beyond the last one that was asked for
 CLAIMED = 3  # segments that wait for this run instead of starting another: the one in work and the next ones
 LEFT_S = 8.0  # nobody asked for so long: the viewers have left
-# The viewer it was started for asks for another place or size: others may still follow, and ask every second while they wait.
-ELSEWHERE_S = 2.0
-WANTED_S = 0.6  # and this viewer needs the place
-_PATIENCE_S = {Left.NO: LEFT_S, Left.YES: ELSEWHERE_S, Left.WANTED: WANTED_S}
+AGAIN_S = 0.5  # a viewer has asked for another place or size: who waits here as well, in another window, says so within this time
 _STEP_S = 0.1
 _STALL_S = 60.0  # without a byte of output though it may write: the source or the decoder hangs
 _logger = logging.getLogger(__name__)
+
+
+class Interest(Enum):
+    """What viewers have in a run; DOUBTFUL: the last one went elsewhere just now, and may wait here as well."""
+
+    SOME = auto()
+    DOUBTFUL = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,13 @@ class Order:
 class Run:
     """An encoder at work in a thread of its own. It owns `claims` (which hold the order's segment) and `slot`, and gives them back."""
 
-    def __init__(self, order: Order, claims: Claims, slot: Slot, *, when_over: Callable[[Run], None]) -> None:
+    def __init__(self, order: Order, claims: Claims, slot: Slot, departures: Departures, *, when_over: Callable[[Run], None]) -> None:
         self.order = order
         self.error: MamError | None = None
         self.made = 0  # segments
         self._claims = claims
         self._slot = slot
+        self._departures = departures
         self._when_over = when_over
         self._stop = threading.Event()
         self._next = order.index  # the segment in work
@@ -143,9 +150,10 @@ class Run:
         silent_since = time.monotonic()
         while self._next < self._end and not self._stop.is_set():
             asked = self._claims.asked(max(0, self._next - AHEAD - 1), self._next + CLAIMED, within_s=LEFT_S)
-            if time.time() - asked.last_s > _PATIENCE_S[self._slot.left]:
+            interest = self._interest(asked)
+            if interest is Interest.NONE:
                 return True
-            if self._next > asked.furthest + AHEAD:
+            if interest is Interest.DOUBTFUL or self._next > asked.furthest + AHEAD:
                 child.idle(_STEP_S)  # its pipe fills, and it waits
                 silent_since = time.monotonic()
                 continue
@@ -163,6 +171,20 @@ class Run:
             if not chunk:
                 return self._next >= self._end
         return True
+
+    def _interest(self, asked: Asked) -> Interest:
+        """Whether viewers follow. A question counts until its viewer goes elsewhere, or leaves without a word.
+
+        Where one of them has gone and cannot get another encoder, the rest count only if they wait right now.
+        """
+        now = time.time()
+        known = {viewer: self._departures.find(viewer) for viewer in asked.last_s}
+        gone = {viewer: left for viewer, left in known.items() if left is not None and asked.last_s[viewer] <= left.at_s}
+        limit_s = AGAIN_S if any(left.is_wanting for left in gone.values()) else LEFT_S
+        following = [at_s for viewer, at_s in asked.last_s.items() if viewer not in gone]
+        if any(now - at_s < limit_s for at_s in following):
+            return Interest.SOME
+        return Interest.DOUBTFUL if any(now - left.at_s < AGAIN_S for left in gone.values()) else Interest.NONE
 
     def _check(self, source: SourceInput, child: Child) -> None:
         """Raise if the source broke off: then what looks like a segment is padding."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ffmpeg
 
+from mam.lib.media import aac
 from streaming import encoding
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _video_margin(given: Input, plan: OnDemandPlan, index: int) -> Fraction:
 def audio_graph(given: Input, plan: OnDemandPlan, facts: AudioFacts, index: int) -> Any:
     """From `first_packet_of` segment `index` on, as ADTS; silence after the sound has ended."""
     sound = given.clock.sounds[facts.stream_index]
-    start = given.clock.zero + Fraction(first_packet_of(plan, index) * encoding.AUDIO_PACKET_SAMPLES, encoding.AUDIO_RATE_HZ)
+    start = given.clock.zero + Fraction(first_packet_of(plan, index) * aac.PACKET_SAMPLES, encoding.AUDIO_RATE_HZ)
     audio = given.opened(start - _SOUND_MARGIN_S)[str(facts.stream_index)]
     if facts.source_channels > _MAX_CHANNELS_OF_A_LAYOUT:
         audio = audio.filter("pan", "stereo|c0=c0|c1=c1")  # so many have no meaning that ffmpeg knows

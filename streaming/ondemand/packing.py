@@ -60,8 +60,8 @@ class VideoPacker:
         timescale = self._cutter.init.timescale
         ticks = int(timescale / self._grid.rate)
         samples = fmp4.read_samples(fragment, self._cutter.init.defaults)
-        is_whole = all(sample.decode_time == (self._frames + number) * ticks for number, sample in enumerate(samples))
-        if timescale != encoding.timescale_of(self._grid.rate) or not samples or not samples[0].is_sync or not is_whole:
+        is_whole = samples.decode_times == [(self._frames + number) * ticks for number in range(len(samples))]
+        if timescale != encoding.timescale_of(self._grid.rate) or not samples or not samples.syncs[0] or not is_whole:
             raise EncoderFailedError(detail=f"frames are missing after {self._first + self._frames}")
         frame = self._first + self._frames
         moved = fmp4.restamped(fragment, decode_time=frame * ticks, sequence=frame // self._grid.frames_per_gop + 1)
@@ -84,7 +84,7 @@ class AudioPacker:
         self._plan = plan
         self._reader = aac.AdtsReader()
         self._skipped = 1 + plan.first_packet(index) - first_packet_of(plan, index)  # priming and warming up
-        self._packets: list[aac.Packet] = []
+        self._packets: list[bytes] = []
 
     def feed(self, data: bytes) -> list[MadeSegment]:
         try:
@@ -110,6 +110,6 @@ class AudioPacker:
             return 1 << 30
         return self._plan.first_packet(self.index + 1) - self._plan.first_packet(self.index)
 
-    def _segment(self, packets: list[aac.Packet]) -> MadeSegment:
+    def _segment(self, packets: list[bytes]) -> MadeSegment:
         decode_time = self._plan.first_packet(self.index) * aac.PACKET_SAMPLES
         return MadeSegment(self.index, aac.fragment(packets, decode_time=decode_time, sequence=self.index + 1))

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
+from mam.lib.media import aac
 from streaming import encoding
 from streaming.choices import TrackKind
 from streaming.ondemand.errors import SegmentMissingError
@@ -63,13 +64,13 @@ class OnDemandPlan:
         if self.find_rung(track) is not None:
             return [self.grid.duration_of(index) for index in segments]
         packets = [self.first_packet(index) for index in range(self.grid.count + 1)]
-        return [Fraction((packets[i + 1] - packets[i]) * encoding.AUDIO_PACKET_SAMPLES, encoding.AUDIO_RATE_HZ) for i in segments]
+        return [Fraction((packets[i + 1] - packets[i]) * aac.PACKET_SAMPLES, encoding.AUDIO_RATE_HZ) for i in segments]
 
     def first_packet(self, index: int) -> int:
         """The first AAC packet of a segment; for `grid.count`, the number of packets until nothing is left of the timeline."""
         if index < self.grid.count:
             return self.grid.first_packet(index)
-        end = ceil(self.grid.duration * encoding.AUDIO_RATE_HZ / encoding.AUDIO_PACKET_SAMPLES)
+        end = ceil(self.grid.duration * encoding.AUDIO_RATE_HZ / aac.PACKET_SAMPLES)
         return max(end, self.grid.first_packet(self.grid.count - 1) + 1)  # the last segment is never empty
 
     def find_rung(self, track: str) -> Rung | None:

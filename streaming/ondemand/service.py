@@ -26,18 +26,18 @@ from mam.lib.errors import MamError
 from streaming.errors import MediaChangedError, MediaGoneError
 from streaming.inputs import ffmpeg_input
 from streaming.ondemand import adopt, clock, headers
-from streaming.ondemand.claims import Claims
+from streaming.ondemand.claims import Claims, viewer_of
 from streaming.ondemand.encoder import Order, Run
 from streaming.ondemand.errors import EncoderBusyError, EncoderFailedError, SegmentMissingError
 from streaming.ondemand.plan import OnDemandPlan, plan_for
-from streaming.ondemand.slots import Left, Slot, Slots
+from streaming.ondemand.slots import Slot, Slots
 from streaming.stores import hot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _POLL_S = 0.02
-_ASK_S = 0.25  # who waits says so this often; less than `encoder.WANTED_S`
+_ASK_S = 0.2  # who waits says so this often; less than `encoder.AGAIN_S`
 _TIMEOUT_S = 60.0
 _SLOT_WAIT_S = 3.0  # what a seek has left behind ends within this time
 _FAILED_S = 5.0  # a failure answers everybody who waits for the same segment, and who asks again at once
@@ -86,10 +86,10 @@ class OnDemand:
         if not self.cache.use(path):
             film = await self._film(file_id, version)
             film.plan.check(track, index)
-            await self._wait_for(Order(film.file, film.plan, track, index, directory, self.cache), viewer)
+            await self._wait_for(Order(film.file, film.plan, track, index, directory, self.cache), viewer_of(viewer))
         else:
             with Claims(directory) as claims:  # the one who makes what follows goes on
-                claims.ask(index)
+                claims.ask(index, viewer_of(viewer))
         return path
 
     def look_ahead(self, file: MediaFile, plan: OnDemandPlan) -> None:
@@ -121,49 +121,41 @@ class OnDemand:
             run.join(timeout_s)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
-    async def _wait_for(self, order: Order, viewer: str) -> None:
+    async def _wait_for(self, order: Order, viewer: bytes) -> None:
         path = order.path_of(order.index)
         started = asked = time.monotonic()
         with Claims(order.directory) as claims:
-            claims.ask(order.index)
+            claims.ask(order.index, viewer)
             while not self.cache.use(path):
                 now = time.monotonic()
                 self._raise_failure(path, now)
                 if now - started > _TIMEOUT_S:
                     raise EncoderFailedError(detail=f"no segment within {_TIMEOUT_S:g} s")
                 if now - asked > _ASK_S:
-                    claims.ask(order.index)
+                    claims.ask(order.index, viewer)
                     asked = now
                 if claims.is_free(order.index):
                     await self._start(order, viewer)
                 await asyncio.sleep(_POLL_S)
 
-    async def _start(self, order: Order, viewer: str) -> None:
+    async def _start(self, order: Order, viewer: bytes) -> None:
         """Begin a run for the segment, unless another has it by now. EncoderBusyError if no encoder gets free."""
         own = Claims(order.directory)
         if not own.claim(order.index) or order.path_of(order.index).exists():
             own.close()
             return
         try:
-            slot = await self._slot(order, viewer)
+            slots = self._slots[order.plan.find_rung(order.track) is not None]
+            slots.departures.note(viewer)
+            slot = await _take(slots, viewer)
         except BaseException:
             own.close()
             raise
-        run = Run(order, own, slot, when_over=self._over)
+        own.ask(order.index, viewer)
+        run = Run(order, own, slot, slots.departures, when_over=self._over)
         with self._lock:
             self._runs.add(run)
         run.start()
-
-    async def _slot(self, order: Order, viewer: str) -> Slot:
-        slots = self._slots[order.plan.find_rung(order.track) is not None]
-        slots.leave(viewer)
-        started = time.monotonic()
-        while (slot := slots.take(viewer)) is None:
-            slots.leave(viewer, Left.WANTED)
-            if time.monotonic() - started > _SLOT_WAIT_S:
-                raise EncoderBusyError
-            await asyncio.sleep(_POLL_S)
-        return slot
 
     def _over(self, run: Run) -> None:
         """In the run's thread, before it gives its claims back."""
@@ -202,6 +194,17 @@ class OnDemand:
                 self._films.popitem(last=False)
         self._films.move_to_end(key)
         return known
+
+
+async def _take(slots: Slots, viewer: bytes) -> Slot:
+    """A place, as soon as one is free. EncoderBusyError if that takes too long."""
+    started = time.monotonic()
+    while (slot := slots.take()) is None:
+        slots.departures.note(viewer, is_wanting=True)
+        if time.monotonic() - started > _SLOT_WAIT_S:
+            raise EncoderBusyError
+        await asyncio.sleep(_POLL_S)
+    return slot
 
 
 def _load(file_id: int, version: str) -> tuple[MediaFile, OnDemandPlan]:

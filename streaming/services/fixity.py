@@ -6,7 +6,6 @@ until the new rendition replaces it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -119,16 +118,15 @@ def _longest_unread() -> Iterator[StoredObject]:
 
 def _state_of(row: StoredObject, check: Callable[[int], None]) -> ObjectState:
     """Read the object from the store itself, past the cache."""
-    digest, offset = hashlib.sha256(), 0
-    check(offset)
+    read = store.Checksum()
+    check(0)
     try:
-        while data := store.storage().read_range(row.name, offset, _READ_BYTES):
-            digest.update(data)
-            offset += len(data)
-            check(offset)
+        while data := store.storage().read_range(row.name, read.size_bytes, _READ_BYTES):
+            read.update(data)
+            check(read.size_bytes)
     except ObjectMissingError:
         return ObjectState.MISSING
-    return ObjectState.SOUND if (offset, digest.hexdigest()) == (row.size_bytes, row.checksum) else ObjectState.CHANGED
+    return ObjectState.SOUND if (read.size_bytes, read.hexdigest()) == (row.size_bytes, row.checksum) else ObjectState.CHANGED
 
 
 def _mark(states: dict[int, ObjectState]) -> None:

@@ -5,7 +5,6 @@ What lies on another machine is read through the local cache (`streaming.stores.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import uuid
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import xxhash
 from django.conf import settings
 from django.core.files.storage import storages
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mam.lib.storages import ByteStore
     from mam.lib.storages.base import Readable
 
+_CHUNK_BYTES = 1024 * 1024
 _logger = logging.getLogger(__name__)
 
 
@@ -36,7 +37,7 @@ class MadeObject:
     name: str
     content_type: str
     size_bytes: int
-    checksum: str  # SHA-256, hex
+    checksum: str  # as `Checksum` makes it
 
 
 def storage() -> ByteStore:
@@ -72,13 +73,16 @@ def put(name: str, data: bytes | Path | Readable, *, content_type: str, cancelle
     no such object.
     """
     if isinstance(data, Path):
+        checksum = Checksum()
         with data.open("rb") as opened:
-            checksum = hashlib.file_digest(opened, "sha256").hexdigest()
+            while chunk := opened.read(_CHUNK_BYTES):
+                checksum.update(chunk)
         storage().adopt(name, data, content_type=content_type, cancelled=cancelled)
-        return MadeObject(name, content_type, data.stat().st_size, checksum)
-    source = _Hashing(io.BytesIO(data) if isinstance(data, bytes) else data)
-    storage().write(name, source, content_type=content_type, cancelled=cancelled)
-    return MadeObject(name, content_type, source.size_bytes, source.checksum)
+    else:
+        source = _Hashing(io.BytesIO(data) if isinstance(data, bytes) else data)
+        storage().write(name, source, content_type=content_type, cancelled=cancelled)
+        checksum = source.checksum
+    return MadeObject(name, content_type, checksum.size_bytes, checksum.hexdigest())
 
 
 def read_range(name: str, offset: int, length: int) -> bytes:
@@ -108,22 +112,34 @@ def discard(names: Iterable[str]) -> None:
         _logger.warning("%s objects are left for the sweep: %s", len(names), error)
 
 
+class Checksum:
+    """Size and XXH3 (128 bits) of bytes as they come: it finds what a disk or a network changed, as in ASC MHL, thirty times as fast as
+    SHA-256. It is no proof against somebody who may write into the store.
+    """
+
+    def __init__(self) -> None:
+        self._digest = xxhash.xxh3_128()
+        self.size_bytes = 0
+
+    def update(self, data: bytes) -> None:
+        """The next bytes."""
+        self._digest.update(data)
+        self.size_bytes += len(data)
+
+    def hexdigest(self) -> str:
+        """Of all bytes until now: 32 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
 class _Hashing:
-    """Counts and hashes what is read through it."""
+    """Notes what is read through it."""
 
     def __init__(self, source: Readable) -> None:
         self._source = source
-        self._digest = hashlib.sha256()
-        self.size_bytes = 0
-
-    @property
-    def checksum(self) -> str:
-        """Of what was read so far."""
-        return self._digest.hexdigest()
+        self.checksum = Checksum()
 
     def read(self, length: int, /) -> bytes:
         """The next bytes of the source."""
         data = self._source.read(length)
-        self._digest.update(data)
-        self.size_bytes += len(data)
+        self.checksum.update(data)
         return data

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.urls import Resolver404, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Page
 
     from tests.fixtures.system import RunningSystem
@@ -26,19 +28,20 @@ def sign_in(page: Page, system: RunningSystem) -> None:
     page.wait_for_url(f"{system.url}/")
 
 
-def one_page_of_each_kind(page: Page, system: RunningSystem, *, starts: list[str]) -> list[str]:
-    """Paths found by following links from `starts`, the first of each kind (route and shape of its query)."""
-    waiting, seen = list(starts), {}
+def visit_one_page_of_each_kind(page: Page, system: RunningSystem, *, starts: list[str]) -> Iterator[None]:
+    """Go where links lead from `starts`, to the first page of each kind (route and shape of its query); yields once it stands still."""
+    waiting, seen = list(starts), set()
     while waiting:
         path = waiting.pop(0)
         kind = _kind(path)
         if kind is None or kind in seen:
             continue
-        seen[kind] = path
+        seen.add(kind)
         page.goto(system.url + path)
+        page.wait_for_load_state("networkidle")
         links: list[str] = page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
         waiting += [_path(link) for link in links if link.startswith(system.url)]
-    return list(seen.values())
+        yield
 
 
 def _path(url: str) -> str:

@@ -215,6 +215,7 @@ def test_what_no_browser_opens_plays_at_once(
     open_watch_page(visitor, asgi_server, file)
     visitor.evaluate(WATCH)
     until(visitor, "document.querySelector('video').currentTime > 2")
+    visitor.evaluate("document.querySelector('video').pause()")
     for frame in (0, 50, 99, 100, 140):
         assert abs(visitor.evaluate(SEEK, middle_of(frame, RATES["25"])) - frame) <= (1 if "interlaced" in name else 0)
 

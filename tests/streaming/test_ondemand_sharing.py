@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 
 from mam.lib import process
 from streaming.errors import MediaSourceOfflineError
-from streaming.ondemand.encoder import AHEAD
+from streaming.ondemand.encoder import AHEAD, LEFT_S
 from streaming.ondemand.errors import EncoderBusyError, SegmentMissingError
 from streaming.ondemand.headers import make_init
 from streaming.ondemand.plan import OnDemandPlan, plan_for
@@ -117,6 +117,21 @@ async def test_who_seeks_takes_the_encoder_along(tmp_path: Path, film: MediaFile
     for index, track in ((0, "v180"), (1500, "v180"), (700, "v90"), (1, "v90")):
         assert numbers_in(await player.init(track), await player.segment(track, index)) == expected(index)
     door.close()
+
+
+async def test_an_encoder_goes_on_for_others_when_its_viewer_went_elsewhere(door: OnDemand, film: MediaFile) -> None:
+    first, second = await player_of(door, film, "first"), await player_of(door, film, "second")
+    await first.segment("v180", 0)
+    await second.segment("v180", 1)
+    await first.segment("v180", 900)
+    for index in range(2, 2 + 2 * AHEAD):
+        await second.segment("v180", index)
+    assert {run.order.index for run in door.runs()} == {0, 900}
+    await second.segment("v180", 1500)
+    await first.segment("v180", 901)
+    async with asyncio.timeout(LEFT_S / 2):
+        while {run.order.index for run in door.runs()} != {900, 1500}:
+            await asyncio.sleep(0.02)
 
 
 async def test_viewers_of_one_place_share_one_encoder(door: OnDemand, film: MediaFile) -> None:

@@ -83,7 +83,7 @@ def test_size_and_checksum_are_made_on_the_way(file: MediaFile, tmp_path: Path, 
     (tmp_path / "made").write_bytes(b"bytes")
     data = {"bytes": b"bytes", "stream": io.BytesIO(b"bytes"), "path": tmp_path / "made"}[shape]
     made = store.put(f"{store.folder_for(file_id=file.pk, kind=HLS)}/v", data, content_type="video/mp4")  # type: ignore[arg-type]
-    assert (made.size_bytes, made.checksum[:8]) == (5, "277089d9")
+    assert (made.size_bytes, made.checksum[:8]) == (5, "95f64cad")
     assert store.read_range(made.name, 1, 3) == b"yte"
 
 

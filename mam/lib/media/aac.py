@@ -6,11 +6,10 @@ An encoder's first packet is priming: with it cut away, packet k covers samples 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 PACKET_SAMPLES = 1024
 _RATES_HZ = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
@@ -22,22 +21,14 @@ class AdtsError(ValueError):
     """The bytes are not an ADTS stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One AAC packet without any header."""
-
-    data: bytes
-    duration: int  # in samples of the track's clock
-
-
 class AdtsReader:
-    """Cuts an ADTS stream into packets, as it comes. `config` is its AudioSpecificConfig once the first packet was there."""
+    """Cuts an ADTS stream into bare packets, as it comes. `config` is its AudioSpecificConfig once the first packet was there."""
 
     def __init__(self) -> None:
         self.config = b""
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Packet]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The packets that are complete now. AdtsError if it is no ADTS."""
         self._rest += data
         packets, position = [], 0
@@ -50,7 +41,7 @@ class AdtsReader:
                 break
             self.config = self.config or _config(head)
             skip = 7 if head[1] & 1 else 9  # with a checksum
-            packets.append(Packet(self._rest[position + skip : position + size], PACKET_SAMPLES))
+            packets.append(self._rest[position + skip : position + size])
             position += size
         self._rest = self._rest[position:]
         return packets
@@ -72,20 +63,20 @@ def rate_of(config: bytes) -> int:
     return _RATES_HZ[index]
 
 
-def fragment(packets: Sequence[Packet], *, decode_time: int, sequence: int) -> bytes:
+def fragment(packets: Sequence[bytes], *, decode_time: int, sequence: int) -> bytes:
     """A `moof` and `mdat` with `packets`; `decode_time` in samples, `sequence` from 1."""
-    is_even = all(packet.duration == packets[0].duration for packet in packets)
-    rows = (struct.pack("!I", len(packet.data)) for packet in packets)
-    if not is_even:
-        rows = (struct.pack("!II", packet.duration, len(packet.data)) for packet in packets)
-    table = b"".join(rows)
-    trun_flags = 0x201 if is_even else 0x301
+    return fragment_of([len(packet) for packet in packets], b"".join(packets), decode_time=decode_time, sequence=sequence)
+
+
+def fragment_of(sizes: Sequence[int], data: bytes, *, decode_time: int, sequence: int) -> bytes:
+    """As `fragment`, of packets that lie one after the other in `data`; `sizes` in bytes."""
+    table = struct.pack(f"!{len(sizes)}I", *sizes)
     head_bytes = 8 + 16 + (8 + 24 + 20 + 20 + len(table))  # moof, mfhd; traf with tfhd, tfdt and the head of trun
-    trun = _full(b"trun", 0, trun_flags, struct.pack("!Ii", len(packets), head_bytes + 8), table)
-    tfhd = _full(b"tfhd", 0, 0x020028, struct.pack("!III", 1, packets[0].duration, _SYNC_FLAGS))
+    trun = _full(b"trun", 0, 0x201, struct.pack("!Ii", len(sizes), head_bytes + 8), table)
+    tfhd = _full(b"tfhd", 0, 0x020028, struct.pack("!III", 1, PACKET_SAMPLES, _SYNC_FLAGS))
     tfdt = _full(b"tfdt", 1, 0, struct.pack("!Q", decode_time))
     moof = _box(b"moof", _full(b"mfhd", 0, 0, struct.pack("!I", sequence)), _box(b"traf", tfhd, tfdt, trun))
-    return moof + _box(b"mdat", *(packet.data for packet in packets))
+    return moof + _box(b"mdat", data)
 
 
 def init(config: bytes, *, channels: int, timescale: int, language: str = "und") -> bytes:
@@ -135,10 +126,3 @@ def _box(kind: bytes, *parts: bytes) -> bytes:
 
 def _full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
     return _box(kind, struct.pack("!I", version << 24 | flags), *parts)
-
-
-def read_adts(chunks: Iterator[bytes]) -> Iterator[Packet]:
-    """All packets of a stream. AdtsError if it is no ADTS."""
-    reader = AdtsReader()
-    for chunk in chunks:
-        yield from reader.feed(chunk)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import add
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,15 +36,23 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One sample of a fragment. Times in ticks of the track."""
+class Samples:
+    """The samples of a fragment in decode order, a list a field. Times in ticks of the track."""
 
-    offset: int  # of its bytes, from the start of the fragment
-    size_bytes: int
-    decode_time: int
-    duration: int
-    composition: int  # presentation minus decode time; may be negative
-    is_sync: bool
+    offsets: list[int]  # of their bytes, from the start of the fragment
+    sizes: list[int]  # bytes
+    decode_times: list[int]
+    durations: list[int]
+    compositions: list[int]  # presentation minus decode time; may be negative
+    syncs: list[bool]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def shown(self) -> list[int]:
+        """When each is presented."""
+        return list(map(add, self.decode_times, self.compositions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +218,11 @@ def _fragment(moof: bytes, offset: int, end: int, defaults: TrackDefaults) -> Fr
         offset=offset,
         head_bytes=len(moof),
         size_bytes=end - offset,
-        decode_time=samples[0].decode_time,
-        duration=sum(sample.duration for sample in samples),
-        start=min(sample.decode_time + sample.composition for sample in samples),
+        decode_time=samples.decode_times[0],
+        duration=sum(samples.durations),
+        start=min(samples.shown),
         samples=len(samples),
-        is_sync=samples[0].is_sync,
+        is_sync=samples.syncs[0],
     )
 
 
@@ -270,12 +280,12 @@ def _audio_config(esds: bytes) -> bytes:
 
 
 # --- fragments --------------------------------------------------------------------------------------------------------
-def read_samples(moof: bytes, defaults: TrackDefaults) -> list[Sample]:
-    """The samples of a fragment whose `moof` begins at 0 (`mdat` follows it), in decode order."""
+def read_samples(moof: bytes, defaults: TrackDefaults) -> Samples:
+    """The samples of a fragment whose `moof` begins at 0 (`mdat` follows it)."""
     traf = _need(moof, "moof/traf")
     duration, size, flags = _track_fragment_defaults(moof, _need(moof, "tfhd", traf.body, traf.end), defaults)
     time = _decode_time(moof, _need(moof, "tfdt", traf.body, traf.end))
-    samples: list[Sample] = []
+    samples = Samples([], [], [], [], [], [])
     offset = len(moof) + 8
     for trun in (box for box in boxes(moof, traf.body, traf.end) if box.kind == b"trun"):
         has = int.from_bytes(moof[trun.body + 1 : trun.body + 4])
@@ -287,13 +297,17 @@ def read_samples(moof: bytes, defaults: TrackDefaults) -> list[Sample]:
         if has & TRUN_FIRST_FLAGS:
             first_flags, position = struct.unpack_from("!I", moof, position)[0], position + 4
         columns = _columns(moof[position : trun.end], has, count)
+        sizes = columns.get(TRUN_SIZE) or (size,) * count
         durations = columns.get(TRUN_DURATION) or (duration,) * count
-        own_flags = columns.get(TRUN_FLAGS) or (flags if samples else first_flags, *(flags,) * (count - 1))
-        sizes, compositions = columns.get(TRUN_SIZE) or (size,) * count, columns.get(TRUN_CTS) or (0,) * count
-        for length, bits, ticks, composition in zip(sizes, own_flags, durations, compositions, strict=False):
-            samples.append(Sample(offset, length, time, ticks, composition, not bits & _NOT_SYNC))
-            offset += length
-            time += ticks
+        own_flags = columns.get(TRUN_FLAGS) or (flags if samples else first_flags, *(flags,) * (count - 1))[:count]
+        *offsets, offset = accumulate(sizes, initial=offset)
+        *times, time = accumulate(durations, initial=time)
+        samples.offsets.extend(offsets)
+        samples.sizes.extend(sizes)
+        samples.decode_times.extend(times)
+        samples.durations.extend(durations)
+        samples.compositions.extend(columns.get(TRUN_CTS) or (0,) * count)
+        samples.syncs.extend([not bits & _NOT_SYNC for bits in own_flags])
     return samples
 
 

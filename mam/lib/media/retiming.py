@@ -6,6 +6,7 @@ Containers round times (Matroska to milliseconds), and writers of MP4 keep what 
 from __future__ import annotations
 
 import struct
+from itertools import repeat, starmap
 
 from mam.lib.media.fmp4 import (
     TFHD_BASE_OFFSET,
@@ -17,7 +18,7 @@ from mam.lib.media.fmp4 import (
     TRUN_OFFSET,
     Box,
     Fmp4Error,
-    Sample,
+    Samples,
     TrackDefaults,
     boxes,
     find,
@@ -31,7 +32,7 @@ class IrregularError(ValueError):
     """The pictures do not follow a constant rate, or the fragment shows frames from before its keyframe."""
 
 
-def on_grid(moof: bytes, defaults: TrackDefaults, *, origin: int, ticks: int, frame: int) -> tuple[bytes, list[Sample]]:
+def on_grid(moof: bytes, defaults: TrackDefaults, *, origin: int, ticks: int, frame: int) -> tuple[bytes, Samples]:
     """(the same `moof` with exact times, its samples as they were).
 
     Args:
@@ -42,8 +43,9 @@ def on_grid(moof: bytes, defaults: TrackDefaults, *, origin: int, ticks: int, fr
     Raises IrregularError unless the samples are exactly the frames from `frame` on, the first of them shown first.
     """
     samples = read_samples(moof, defaults)
-    places = [_place(sample, origin, ticks) - frame for sample in samples]
-    if not samples or places[0] != 0 or not samples[0].is_sync or sorted(places) != list(range(len(places))):
+    # The frame that is nearest to where a sample is shown, counted from the fragment's first.
+    places = [(2 * (shown - origin) + ticks) // (2 * ticks) - frame for shown in samples.shown]
+    if not places or places[0] != 0 or not samples.syncs[0] or sorted(places) != list(range(len(places))):
         raise IrregularError(f"after frame {frame}")
     patched = bytearray(moof)
     traf = _need(moof, "moof/traf")
@@ -55,11 +57,6 @@ def on_grid(moof: bytes, defaults: TrackDefaults, *, origin: int, ticks: int, fr
         _patch_run(patched, trun, ticks, shifts)
         done += count
     return bytes(patched), samples
-
-
-def _place(sample: Sample, origin: int, ticks: int) -> int:
-    """The frame that is nearest to where the sample is shown."""
-    return (2 * (sample.decode_time + sample.composition - origin) + ticks) // (2 * ticks)
 
 
 def _patch_start(patched: bytearray, traf: Box, decode_time: int, ticks: int) -> None:
@@ -81,14 +78,11 @@ def _patch_run(patched: bytearray, trun: Box, ticks: int, shifts: list[int]) -> 
     if TRUN_CTS in fields:
         patched[trun.body] = 1  # offsets are signed
     position = trun.body + 8 + (4 if has & TRUN_OFFSET else 0) + (4 if has & TRUN_FIRST_FLAGS else 0)
-    for number, shift in enumerate(shifts):
-        values = list(row.unpack_from(patched, position + number * row.size)) if fields else []
-        for column, field in enumerate(fields):
-            if field == TRUN_DURATION:
-                values[column] = ticks
-            elif field == TRUN_CTS:
-                values[column] = shift * ticks
-        row.pack_into(patched, position + number * row.size, *values)
+    exact = {TRUN_DURATION: repeat(ticks), TRUN_CTS: (shift * ticks for shift in shifts)}
+    rows = row.iter_unpack(patched[position : position + len(shifts) * row.size]) if fields else ()
+    columns = [exact.get(field, column) for field, column in zip(fields, zip(*rows, strict=True), strict=True)]
+    table = b"".join(starmap(row.pack, zip(*columns, strict=False)))
+    patched[position : position + len(table)] = table
 
 
 def _need(data: bytes | bytearray, path: str, inside: Box | None = None) -> Box:

@@ -3,17 +3,21 @@
 import { text } from "../dom.js";
 
 const SAVE_EVERY_MS = 10_000;
+const REST_MS = 150; // browsers bear so many new addresses
 const WORTH_RESUMING_MS = 5_000; // nobody needs help to find the first seconds
 
 export class Moment {
   #savedMs = null;
+  #timer = 0;
   #asked = new URLSearchParams(location.search).get("t");
 
   constructor({ section, video, clock, reports }) {
     Object.assign(this, { section, video, clock, reports });
     this.isPage = section.dataset.page !== undefined;
     video.addEventListener("timeupdate", () => this.#save(SAVE_EVERY_MS));
-    video.addEventListener("pause", () => this.#keep());
+    video.addEventListener("pause", () => this.#save(0));
+    video.addEventListener("play", () => this.#unname());
+    for (const [target, event] of [[video, "pause"], [clock, "frame"]]) target.addEventListener(event, () => this.#nameSoon());
     addEventListener("pagehide", () => this.#save(0));
     section.querySelector("[data-copy-moment]").addEventListener("click", (event) => this.#offer(event.currentTarget), { capture: true });
     section.querySelector("[data-watch]")?.addEventListener("click", (event) => this.#takeAlong(event.currentTarget));
@@ -43,10 +47,18 @@ export class Moment {
     this.reports.position(positionMs);
   }
 
-  /** The watch page's address names the moment, so that it can be sent to somebody. */
-  #keep() {
-    this.#save(0);
-    if (this.isPage && !this.video.ended) history.replaceState(history.state, "", this.address());
+  /** The watch page's address names the moment, so that it can be sent to somebody; once the picture rests: one may come after the pause. */
+  #nameSoon() {
+    clearTimeout(this.#timer);
+    if (!this.isPage || !this.video.paused) return;
+    this.#timer = setTimeout(() => {
+      if (this.video.paused && !this.video.ended) history.replaceState(history.state, "", this.address());
+    }, REST_MS);
+  }
+
+  /** While it plays, loading the page again goes on where it was, not where it once stood. */
+  #unname() {
+    if (this.isPage && location.search) history.replaceState(history.state, "", location.pathname);
   }
 
   /** Just before copy.js copies it. */
