@@ -145,8 +145,8 @@ MAM_QUEUES: dict[str, int] = {  # queue -> worker processes of `manage.py up`
     "fast": env.int("MAM_WORKERS_FAST", default=2),
     "media": env.int("MAM_WORKERS_MEDIA", default=1),
 }
-# What nobody waits for gives way: encoding for later must not slow the encoder of somebody who watches (nice(1), children inherit it).
-MAM_QUEUE_NICENESS: dict[str, int] = {"media": 19}
+# What nobody waits for gives way: the programs of these queues run when a processor has nothing else to do.
+MAM_IDLE_QUEUES = {"media"}
 Q_CLUSTER: dict[str, Any] = {
     # The queue message is only a hint to look into a queue; the Job row is the truth (FACTS, Queue 1).
     "name": "fast",  # signs all messages; `manage.py worker --queue NAME` reads the queue NAME

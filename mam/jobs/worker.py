@@ -9,7 +9,6 @@ started, die with their parent; the jobs they had are claimed anew when their le
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from django_q.conf import Conf
 from mam.jobs import activity, hints, runner
 from mam.jobs.forks import make_forks_safe
 from mam.jobs.stopping import StopFlag
+from mam.lib import process
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -51,7 +51,8 @@ class Worker:
         """Run until stopped. Call it in the main thread, once per process: it sets signal handlers and fork hooks."""
         # The cluster's name is the queue it reads; django-q2 reads both when a cluster starts.
         Conf.CLUSTER_NAME, Conf.WORKERS = self.queue, self.processes
-        os.nice(settings.MAM_QUEUE_NICENESS.get(self.queue, 0))
+        if self.queue in settings.MAM_IDLE_QUEUES:
+            process.let_children_give_way()
         activity.begin()
         make_forks_safe()
         while not self._stopping.is_set():

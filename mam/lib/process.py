@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # `$0` is our pid. When we died before PR_SET_PDEATHSIG was set, the shell has another parent by now: nobody waits for it.
 _GUARD = '[ "$PPID" = "$0" ] || exit 143; exec "$@"'
+_policy: list[str] = []  # the command that sets it, if children have one of their own
 _POLL_S = 0.1  # how soon a cancel event is seen
 _CHUNK_BYTES = 65536
 _TAIL_CHARS = 500  # of the error output, kept in ProcessFailedError
@@ -90,10 +91,21 @@ class GroupPopen(subprocess.Popen[bytes]):
 
     def kill_group(self) -> None:
         """Kill the child and everything in its group; harmless when it has ended and was waited for."""
+        self._signal_group(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let the group stand still, until `resume` or its end."""
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal_group(signal.SIGCONT)
+
+    def _signal_group(self, number: signal.Signals) -> None:
         # The number stays ours as long as we have not waited: no other group can have got it.
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, number)
 
     def stop(self, *, grace_s: float) -> int:
         """Ask the child to end by SIGTERM, kill its group when it has not after `grace_s`; return its status."""
@@ -106,6 +118,15 @@ class GroupPopen(subprocess.Popen[bytes]):
     def __exit__(self, *exc_info: Any) -> None:
         self.kill_group()
         super().__exit__(*exc_info)
+
+
+def let_children_give_way() -> None:
+    """What this process and its forks start from now on runs only when a processor has nothing else to do (SCHED_IDLE, sched(7)).
+
+    Niceness is not enough: who wakes up waits for the slice of a nice one to end, and a demuxer that asks for its file in a thousand
+    small pieces wakes up a thousand times.
+    """
+    _policy[:] = ["chrt", "--idle", "0"]
 
 
 def start(
@@ -204,7 +225,7 @@ def _cpu_ms(pid: int) -> int:
 
 
 def _wrapped(args: Sequence[str], memory_limit_bytes: int | None) -> list[str]:
-    limits = ["prlimit", "--core=0"]
+    limits = [*_policy, "prlimit", "--core=0"]
     if memory_limit_bytes is not None:
         limits.append(f"--as={memory_limit_bytes}")
     return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _GUARD, str(os.getpid()), *limits, *args]

@@ -34,6 +34,7 @@ class Child:
         self._output, self._errors = self._process.stdout.fileno(), self._process.stderr.fileno()
         self._log: deque[str] = deque(maxlen=ffmpeg.LOG_LINES)
         self._line = b""
+        self._is_paused = False
         self._both, self._quiet = selectors.DefaultSelector(), selectors.DefaultSelector()
         self._both.register(self._output, selectors.EVENT_READ)
         self._both.register(self._errors, selectors.EVENT_READ)
@@ -49,6 +50,9 @@ class Child:
 
     def read(self, timeout_s: float) -> bytes | None:
         """The next bytes of output; None if none came in time, b"" at its end. What was logged before them is known then."""
+        if self._is_paused:
+            self._process.resume()
+            self._is_paused = False
         ready = {key.fd for key, _ in self._both.select(timeout_s)}
         if self._errors in ready:
             self._read_log()
@@ -61,7 +65,10 @@ class Child:
         return data
 
     def idle(self, timeout_s: float) -> None:
-        """Let it wait: its output is not read, only its log."""
+        """Let it stand still: it would work on until its pipe is full, which of a small picture is long. Its log is read."""
+        if not self._is_paused:
+            self._process.pause()
+            self._is_paused = True
         if self._quiet.select(timeout_s):
             self._read_log()
 

@@ -148,13 +148,15 @@ class Run:
         packer = self.order.packer(self._next)
         self._reserve()
         silent_since = time.monotonic()
+        looked_s = -_STEP_S
         while self._next < self._end and not self._stop.is_set():
-            asked = self._claims.asked(max(0, self._next - AHEAD - 1), self._next + CLAIMED, within_s=LEFT_S)
-            interest = self._interest(asked)
-            if interest is Interest.NONE:
-                return True
+            if time.monotonic() - looked_s >= _STEP_S:  # sound comes in pieces of some bytes
+                asked = self._claims.asked(max(0, self._next - AHEAD - 1), self._next + CLAIMED, within_s=LEFT_S)
+                interest, looked_s = self._interest(asked), time.monotonic()
+                if interest is Interest.NONE:
+                    return True
             if interest is Interest.DOUBTFUL or self._next > asked.furthest + AHEAD:
-                child.idle(_STEP_S)  # its pipe fills, and it waits
+                child.idle(_STEP_S)
                 silent_since = time.monotonic()
                 continue
             chunk = child.read(_STEP_S)

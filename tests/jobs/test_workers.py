@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -185,8 +186,14 @@ def test_kill_9_of_the_parent_takes_everybody_with_it(product: Product) -> None:
     eventually(lambda: not [found for found in product.marked() if found.name() != "sleep"], within_s=3)
 
 
-def test_media_work_gives_way_to_everything_else(product: Product) -> None:
-    fast = product.start("worker", "--queue", "fast", "--processes", "1")
-    media = product.start("worker", "--queue", "media", "--processes", "1")
-    eventually(lambda: {process.nice() for process in psutil.Process(media.pid).children(recursive=True)} == {19}, within_s=30)
-    assert psutil.Process(fast.pid).nice() == 0
+def test_programs_of_media_work_give_way_to_everything_else(product: Product) -> None:
+    product.start("worker", "--queue", "fast", "--processes", "1")
+    services.enqueue(kind="tests.sleep")
+    eventually(lambda: policies_of_sleepers(product) == {os.SCHED_OTHER})
+    product.start("worker", "--queue", "media", "--processes", "1")
+    services.enqueue(kind="tests.encode")
+    eventually(lambda: policies_of_sleepers(product) == {os.SCHED_OTHER, os.SCHED_IDLE})
+
+
+def policies_of_sleepers(product: Product) -> set[int]:
+    return {os.sched_getscheduler(process.pid) for process in sleepers(product)}

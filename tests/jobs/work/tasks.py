@@ -54,6 +54,12 @@ def run_sleep(ctx: JobContext) -> None:
     process.run(["sh", "-c", "sleep 1000 & sleep 1000"], timeout_s=1000, cancelled=ctx.cancelled)
 
 
+@job(kind="tests.encode", queue="media")
+def run_encode(ctx: JobContext) -> None:
+    """The same in the other queue."""
+    run_sleep(ctx)
+
+
 @job(kind="tests.gate")
 def run_gate(ctx: JobContext) -> None:
     """Say `started`, wait until the file `gate` is there, publish; say how it went in `outcome`."""
