@@ -1,4 +1,6 @@
-"""`python -m tests`: the tests that use the database on PostgreSQL, then every test on SQLite. Arguments go to pytest.
+"""`python -m tests`: what is measured by the clock, alone; then what uses the database on PostgreSQL, then everything on SQLite.
+
+Arguments go to pytest.
 
 What a person's shell says about an installation of theirs (MAM_*, S3_*, DATABASE_URL, REDIS_URL) does not reach the tests.
 """
@@ -9,6 +11,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.fixtures.servers import postgres_server
 
 PRODUCT_VARIABLES = ("MAM_", "DATABASE_URL", "REDIS_URL", "S3_", "DJANGO_")
@@ -18,17 +22,20 @@ MOST_AT_A_TIME = 4
 def main(arguments: list[str]) -> int:
     """The exit code of the first run that failed, or 0."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PRODUCT_VARIABLES)}
+    # On all processors; the tests of one file stay together, because they share what their module has started.
+    at_a_time = min(len(os.sched_getaffinity(0)), MOST_AT_A_TIME)
+    together = ["-m", "not alone", f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder"]
+    alone = _pytest(["-m", "alone", *arguments], environment)
     with postgres_server() as server:
-        on_postgres = _pytest(["--database-only", *arguments], environment | {"DATABASE_URL": server.create_database("mam")})
-    on_sqlite = _pytest(arguments, environment)
-    return on_postgres or on_sqlite
+        on_postgres = _pytest([*together, "--database-only", *arguments], environment | {"DATABASE_URL": server.create_database("mam")})
+    on_sqlite = _pytest([*together, *arguments], environment)
+    return alone or on_postgres or on_sqlite
 
 
 def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    """On all processors; the tests of one file stay together, because they share what their module has started."""
-    at_a_time = min(len(os.sched_getaffinity(0)), MOST_AT_A_TIME)
-    command = [sys.executable, "-m", "pytest", f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder", *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode
+    """0 also when none of the tests that were asked for are of this run."""
+    status = subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
+    return 0 if status == pytest.ExitCode.NO_TESTS_COLLECTED else status
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Two hours of MXF on a share that nobody has touched: played at once, sought anywhere, and in the end without the share."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.visitor import sign_in
+from tests.fixtures.processes import eventually
+from tests.fixtures.system import running_system
+from tests.frame_clips import RATES, SHOWN_FRAME, Numbered, make_long
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+    from tests.fixtures.s3 import Bucket
+    from tests.fixtures.smbd import SmbServer
+    from tests.fixtures.system import RunningSystem
+
+pytestmark = [pytest.mark.alone, pytest.mark.browser, pytest.mark.smb, pytest.mark.s3, pytest.mark.processes, pytest.mark.timeout(900)]
+
+RATE = RATES["25"]
+ONCE = Numbered(RATE, 3000, ("-c:v", "mpeg2video", "-b:v", "600k", "-g", "12", "-c:a", "pcm_s16le"), size="192x108")
+REPEATS = 60
+NAME = "파이널 테이블 전체.mxf"
+STARTS_WITHIN_S, SEEKS_WITHIN_S = 3.0, 2.0
+SEEKS = 8
+
+
+@pytest.fixture
+def stored_system(tmp_path: Path, s3: Bucket) -> Iterator[RunningSystem]:
+    """The system with an S3 server for what it makes, and without a demo archive."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo.made").touch()
+    with running_system(tmp_path / "data", **s3.environment()) as system:
+        yield system
+
+
+def test_an_untouched_film_plays_at_once_and_in_the_end_without_its_share(stored_system: RunningSystem, smb: SmbServer, page: Page) -> None:
+    system = stored_system
+    make_long(smb.root / NAME, ONCE, REPEATS)
+    system.manage("add_source", "nas", smb.url, "--username", smb.username, "--password-stdin", text_in=smb.password)
+    system.manage("scan", "nas", "--full")
+    eventually(lambda: system.count("SELECT count(*) FROM catalog_mediafile WHERE probe_state = 'done'") == 1, within_s=60)
+    file_id = system.count("SELECT id FROM catalog_mediafile")
+    sign_in(page, system)
+
+    page.goto(f"{system.url}/watch/{file_id}/")
+    assert _seconds_to_first_picture(page) < STARTS_WITHIN_S
+    _seek_about(page)
+
+    eventually(lambda: system.count(_STREAMS_READY) == 1, within_s=600, what="the ladder is prepared")
+    assert system.count("SELECT count(*) FROM streaming_storedobject WHERE name LIKE 'streams/%'") >= 2
+    smb.kill()
+    try:
+        page.goto(f"{system.url}/watch/{file_id}/")
+        assert _seconds_to_first_picture(page) < STARTS_WITHIN_S
+        _seek_about(page)
+    finally:
+        smb.restart()
+
+
+_STREAMS_READY = "SELECT count(*) FROM streaming_rendition WHERE kind = 'hls' AND state = 'ready'"
+_ASKED_AND_SHOWN = f"""async (seconds) => {{
+  const video = document.querySelector("video"), asked = performance.now();
+  const painted = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+  const sought = new Promise((resolve) => video.addEventListener("seeked", resolve, {{ once: true }}));
+  video.currentTime = seconds;
+  await Promise.race([Promise.all([sought, painted]), new Promise((resolve) => setTimeout(resolve, 20000))]);
+  const took = (performance.now() - asked) / 1000;
+  return [{SHOWN_FRAME}, took];
+}}"""
+
+
+def _seconds_to_first_picture(page: Page) -> float:
+    """From pressing play to a picture that moves."""
+    pressed = time.monotonic()
+    page.evaluate("() => { const video = document.querySelector('video'); video.muted = true; void video.play().catch(() => {}); }")
+    while not page.evaluate("document.querySelector('video').currentTime > 0.05"):
+        assert time.monotonic() - pressed < 60, page.inner_text("main")
+        page.wait_for_timeout(20)
+    page.evaluate("document.querySelector('video').pause()")
+    return time.monotonic() - pressed
+
+
+def _seek_about(page: Page) -> None:
+    """Anywhere in the film: the frame that was asked for is there in time."""
+    chance = random.Random(3)
+    results = []
+    for _ in range(SEEKS):
+        frame = chance.randrange(ONCE.frames * REPEATS)
+        shown, took_s = page.evaluate(_ASKED_AND_SHOWN, float((frame + 0.5) / RATE))
+        results.append((shown == frame % ONCE.frames, took_s))
+    assert all(is_right for is_right, _ in results), results
+    assert max(took_s for _, took_s in results) < SEEKS_WITHIN_S, results
