@@ -100,7 +100,7 @@ def _find_by_search(page: Page) -> None:
 
 def _play_and_seek(page: Page) -> None:
     video = page.locator("video")
-    expect(video).to_be_visible()
+    expect(page.locator("[data-player][data-ready]")).to_be_visible(timeout=JOB_ENDS_WITHIN_MS)  # before that nobody hears its keys
     _wait_for(video, "video => video.readyState >= 1")
     assert abs(video.evaluate("video => video.duration") - LENGTH_S) < 0.2
     video.press("k")
