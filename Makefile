@@ -44,6 +44,6 @@ messages: ## collect the interface's texts into locale/, then translate what is 
 	done
 
 clean: ## remove what was installed and cached here; the data directory stays
-	rm -rf .venv .venv-s3 node_modules .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-s3 node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find locale -name '*.mo' -delete

@@ -2,7 +2,7 @@
 a progressive MP4 that the browser plays by itself.
 
 Counted is what a viewer waits for: from asking for the watch page to the first picture on the screen, each time in a profile without a
-cache. Beside it, for information, the part that begins with the first request for the stream. Cold: nothing of the film is in the cache,
+cache. Beside it, for information, the part that begins when the element starts to load. Cold: nothing of the film is in the cache,
 no encoder runs. The median of alternating rounds counts.
 """
 
@@ -36,12 +36,10 @@ WITHIN_S = 60.0
 # Before anything of the page runs. Events of media elements do not bubble, but are seen on the way down.
 WATCH = """
   const first = (now) => (window.shownAt ??= now);
-  document.addEventListener("loadedmetadata", ({ target }) => target.requestVideoFrameCallback(first), true);
+  const begin = ({ target }) => ((window.askedAt ??= performance.now()), target.requestVideoFrameCallback(first));
+  document.addEventListener("loadstart", begin, true);
 """
-TIMES = """() => {
-  const streams = performance.getEntriesByType("resource").filter(({ name }) => /\\/(hls|stream|media)\\//.test(new URL(name).pathname));
-  return [window.shownAt, window.shownAt - Math.min(...streams.map(({ startTime }) => startTime))];
-}"""
+TIMES = "[window.shownAt, window.shownAt - window.askedAt]"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """REST routes of the catalog, under /api/v1/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from catalog.api.curation import CollectionViewSet, PlayerViewSet, TagViewSet
 from catalog.api.files import FileViewSet, FolderViewSet
+from catalog.api.search import SearchView, SuggestView
 from catalog.api.sources import PathRuleViewSet, SourceViewSet
 from catalog.api.works import CatalogViewSet, ContentViewSet, SeriesViewSet
 
@@ -19,4 +21,8 @@ router.register("players", PlayerViewSet, basename="player")
 router.register("sources", SourceViewSet, basename="source")
 router.register("path-rules", PathRuleViewSet, basename="path-rule")
 
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    path("search/", SearchView.as_view(), name="search"),
+    path("suggest/", SuggestView.as_view(), name="suggest"),
+]

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from catalog import text
 from catalog.choices import FileKind, Placement, Presence, ProbeState
 from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Player, Series, Source, Tag
-from catalog.selectors.files import matching
+from catalog.selectors.search import matching
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -24,7 +24,7 @@ def _chosen(model: Any, **options: Any) -> Any:
 class FileFilter(filters.FilterSet):
     """`?q=words&folder=3&kind=video&kind=audio&min_duration_ms=60000`. All conditions together; repeated ones are alternatives."""
 
-    q = filters.CharFilter(method="by_words", help_text="Every word occurs in the name, the title, a tag or the path.")
+    q = filters.CharFilter(method="by_words", help_text="Words and fields as in the search box.")
     source = _chosen(Source)
     folder = _chosen(Folder, help_text="Directly in this folder.")
     below = _chosen(Folder, method="by_subtree", help_text="In this folder or anywhere below it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from catalog.search import index
 from catalog.services.path_rules import PLACE_JOB
 from catalog.services.placement import place_all
 from catalog.services.sources import DELETE_JOB, purge_source
@@ -35,3 +36,35 @@ def run_delete_source(ctx: JobContext) -> dict[str, Any]:
         ctx.progress(files, unit="files")
 
     return {"files": purge_source(source_id=ctx.params["source_id"], on_progress=report)}
+
+
+@job(kind=index.INDEX_JOB, label=gettext_noop("Update the search"))
+def run_index_search(ctx: JobContext) -> dict[str, Any]:
+    """Make the search entries of files that changed."""
+
+    def report(files: int) -> None:
+        ctx.check()
+        ctx.progress(files, unit="files")
+
+    return {"changes": index.refresh_all(report)}
+
+
+@job(kind=index.CHECK_JOB, label=gettext_noop("Check the search"))
+def run_check_search(ctx: JobContext) -> dict[str, Any]:
+    """Compare the search with the catalog, and repair it. Progress counts ids."""
+
+    def report(reached: int, last: int) -> None:
+        ctx.check()
+        ctx.progress(reached, last)
+
+    return asdict(index.check(report))
+
+
+def enqueue_index_search() -> None:
+    """Clock: files have changed, whoever changed them."""
+    index.request_due_refresh()
+
+
+def enqueue_check_search() -> None:
+    """Clock: the nightly comparison."""
+    index.request_due_check()

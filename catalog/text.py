@@ -55,11 +55,6 @@ def tag_key(name: str) -> str:
     return bounded_key(tidy(name), TAG_KEY_MAX)
 
 
-def words(query: str) -> list[str]:
-    """The folded words of a search, in order, each once."""
-    return list(dict.fromkeys(fold(query).split()))
-
-
 def split_extension(name: str) -> tuple[str, str]:
     """(stem, extension): the extension lower case, without the dot; "" for none, for dot files and for absurdly long ones."""
     stem, dot, extension = name.rpartition(".")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponseRedirect
+from django.http import HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog import selectors, text
+from catalog import selectors
+from catalog.search.query import Field, Query, parse
 from catalog.selectors.works import total_duration_ms
 from catalog.services import tags as tag_services
 from mam.lib.errors import MamError
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpResponse
 
-    from catalog.models import MediaFile
     from mam.accounts.requests import MemberRequest
 
 PAGE_SIZE = 60
@@ -37,7 +39,22 @@ FOLDER_ORDERS = {
     "largest": ("-size_bytes", "-id"),
     "longest": ("-duration_ms", "-id"),
 }
-SEARCH_ORDERS = {
+FACET_TITLES = {
+    Field.CATALOG: _("Catalog"),
+    Field.SERIES: _("Series"),
+    Field.YEAR: _("Year"),
+    Field.PLAYER: _("Player"),
+    Field.TAG: _("Tag"),
+    Field.KIND: _("Kind"),
+    Field.CONTAINER: _("Extension"),
+    Field.CODEC: _("Codec"),
+    Field.RESOLUTION: _("Resolution"),
+    Field.DURATION: _("Length"),
+    Field.HLS: _("HLS without encoding"),
+    Field.STATE: _("State"),
+}
+COMPLETION_KINDS = FACET_TITLES | {"title": _("Title"), "word": _("Word"), "field": _("Field")}
+TAG_ORDERS = {
     "newest": selectors.NEWEST_FIRST,
     "name": selectors.FILE_ORDER,
     "largest": ("-size_bytes", "-id"),
@@ -152,14 +169,67 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
 
 @require_safe
 def search(request: MemberRequest) -> HttpResponse:
-    """Files by words in name, title, tag and path."""
-    query = request.GET.get("q", "").strip()
-    files: QuerySet[MediaFile] = selectors.search_files(user=request.user, query=query)
-    context: dict[str, Any] = {"query": query, "words": text.words(query)}
-    context |= _page_context(request, files, SEARCH_ORDERS, "newest")
-    context["count"] = selectors.count_capped(files) if query else 0
-    context["count_cap"] = selectors.COUNT_CAP
-    return _render(request, "catalog/search.html", "catalog/_file_grid.html", context)
+    """Files by words and fields; all there is to a search stands in `?q=` and `?sort=`."""
+    query = parse(request.GET.get("q", ""))
+    context: dict[str, Any] = {"query": str(query), "terms": _removable(query)}
+    if query:
+        sort = request.GET.get("sort", "")
+        found = selectors.search(user=request.user, query=query, sort=sort, cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
+        proposal = None if found.count else selectors.propose(query, found.resolved)
+        context |= {
+            "page": found,
+            "sort": found.sort,
+            "sorts": selectors.SORTS if query.words else selectors.SORTS[1:],
+            "problems": [gettext(template) % params for template, params in found.resolved.problems],
+            "proposal": str(proposal) if proposal else "",
+        }
+    return _render(request, "catalog/search.html", "catalog/_search_results.html", context)
+
+
+@require_safe
+def search_facets(request: MemberRequest) -> HttpResponse:
+    """What a search can be narrowed by; a fragment, for it comes after the results."""
+    query = parse(request.GET.get("q", ""))
+    groups = []
+    for facet, found in selectors.list_facets(user=request.user, query=query).items():
+        chosen = [value for value in found if value.term in query.terms]
+        options = [
+            {
+                "label": value.label,
+                "count": f"{value.count}",
+                "is_selected": value in chosen,
+                "href": _search_url(query.without_term(value.term) if value in chosen else query.with_term(value.term), request),
+            }
+            for value in found
+        ]
+        groups.append({"title": FACET_TITLES[facet], "options": options})
+    return render(request, "catalog/_search_facets.html", {"groups": groups})
+
+
+@require_safe
+def search_suggestions(request: MemberRequest) -> JsonResponse:
+    """Options for the search box: what the search typed so far may become. `continues`: the box then holds that, for a value is missing."""
+    options = [
+        {
+            "label": one.label,
+            "kind": COMPLETION_KINDS[one.kind],
+            "href": _search_url(parse(one.query)),
+            "continues": one.query if one.is_open else None,
+        }
+        for one in selectors.complete(user=request.user, typed=request.GET.get("q", ""))
+    ]
+    return JsonResponse({"options": options})
+
+
+def _removable(query: Query) -> list[dict[str, str]]:
+    """The fields of a search, each with the address of the search without it."""
+    return [{"label": str(term), "href": f"?{urlencode({'q': str(query.without_term(term))})}"} for term in query.terms if term.field]
+
+
+def _search_url(query: Query, request: MemberRequest | None = None) -> str:
+    """With the order of the search that `request` shows."""
+    kept = {"sort": request.GET["sort"]} if request and request.GET.get("sort") else {}
+    return f"{reverse('catalog:search')}?{urlencode({'q': str(query), **kept})}"
 
 
 @require_safe
@@ -187,7 +257,7 @@ def tag_detail(request: MemberRequest, tag_id: int) -> HttpResponse:
     """The files with a tag."""
     tag = selectors.get_tag(user=request.user, tag_id=tag_id)
     files = selectors.list_tagged_files(user=request.user, tag=tag)
-    context = {"tag": tag, **_page_context(request, files, SEARCH_ORDERS, "newest")}
+    context = {"tag": tag, **_page_context(request, files, TAG_ORDERS, "newest")}
     return _render(request, "catalog/tag_detail.html", "catalog/_file_grid.html", context)
 
 

@@ -41,7 +41,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
     "django_q",
@@ -66,7 +65,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mam.accounts.middleware.RequestIdMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +82,6 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "mam.urls"
 ASGI_APPLICATION = "mam.asgi.application"
-WSGI_APPLICATION = "mam.wsgi.application"
 
 TEMPLATES = [
     {
@@ -113,10 +110,16 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536; PRAGMA mmap_size=1073741824;",
     }
 else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": env.int("MAM_DB_POOL", default=16), "timeout": 20}}
+    # Many small queries at once: what a compiled or parallel one saves is less than the tens of milliseconds that its start costs.
+    _asked = DATABASES["default"].get("OPTIONS", {})  # ?sslmode=... in the address
+    DATABASES["default"]["OPTIONS"] = {
+        **_asked,
+        "options": f"-c jit=off -c max_parallel_workers_per_gather=0 {_asked.get('options', '')}".strip(),
+        "pool": {"min_size": 0, "max_size": env.int("MAM_DB_POOL", default=16), "timeout": 20},
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: optional; wakes live clients on other machines, shares the cache and the limits -------------------------
@@ -168,7 +171,7 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Queue",
 }
 MAM_JOB_LEASE_S = env.int("MAM_JOB_LEASE_S", default=30)
-MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and their log
+MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and their log, faults that players reported
 
 # Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
 MAM_INGEST_STEPS = ["streaming.services.decisions.decide_files", "streaming.tasks.enqueue_posters"]
@@ -181,10 +184,13 @@ MAM_CLOCK: dict[str, float] = {
     "mam.jobs.tasks.reap": 2,
     "mam.jobs.tasks.purge_old": 3600,
     "mam.accounts.tasks.purge_expired": 3600,
+    "catalog.tasks.enqueue_index_search": 1,
+    "catalog.tasks.enqueue_check_search": 300,
     "ingest.tasks.enqueue_due": 1,
     "ingest.tasks.keep_watching": 3,  # a copy in progress reports every write; one look in so long is enough
     "ingest.tasks.purge_scans": 3600,
     "streaming.tasks.enqueue_due_posters": 600,
+    "streaming.tasks.enqueue_due_renditions": 600,
     "streaming.tasks.sweep_workshops": 3600,
     "streaming.tasks.enqueue_tidy": 300,
 }
@@ -402,11 +408,12 @@ MAM_RENDITIONS: dict[str, dict[str, Any]] = {
 MAM_CACHE_BYTES = env.int("MAM_CACHE_BYTES", default=20_000_000_000)  # of the hot tier, on each machine
 MAM_ENCODERS = env.int("MAM_ENCODERS", default=0)  # pictures encoded on demand at once, on each machine; 0: as many as processors
 MAM_VERIFY_BYTES = env.int("MAM_VERIFY_BYTES", default=50_000_000_000)  # read back and compared each night
-MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at all renditions
+MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at all renditions, and at the search
 # Addresses of playlists and segments expire after this at the latest, and after half of it at the earliest (streaming.tokens).
 MAM_STREAM_TOKEN_S = env.int("MAM_STREAM_TOKEN_S", default=3600)  # bound to a browser session
 MAM_STREAM_SHARE_S = env.int("MAM_STREAM_SHARE_S", default=1800)  # given to programs: whoever holds one may play
 # When a stream is prepared of files that browsers do not play as they lie: "viewed" (somebody plays it), "all" (once found), "never".
+# Unless it is "never", what somebody plays gets a storyboard and a waveform.
 MAM_PREPARE = env.str("MAM_PREPARE", default="viewed")
 # Set to a URL prefix that nginx maps (deploy/nginx.conf) to hand byte serving of local files to it.
 X_ACCEL_PREFIX = env.str("MAM_X_ACCEL_PREFIX", default="")
@@ -448,7 +455,13 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "mam.accounts.context.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "mam.accounts.context.MaskingFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s",
+            "secret": r"(?P<before>/(?:hls|stream)/)[\w-]{16,}",  # tokens in addresses of streams
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": env.str("MAM_LOG_LEVEL", default="INFO")},
     "loggers": {

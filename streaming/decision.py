@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from catalog.choices import FileKind, Presence, ProbeState, StreamKind
+from catalog.choices import FileKind, Presence, ProbeReason, ProbeState, StreamKind
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
 from streaming.choices import PlaybackMode
@@ -76,7 +76,7 @@ messages.register(
         "playback_growing": gettext_noop("The file is still being written. It can be played when it has been complete for a moment."),
         "playback_pending": gettext_noop("The file has not been analysed yet. It is at the front of the queue now."),
         "playback_empty": gettext_noop("The file is empty."),
-        "playback_unreadable": gettext_noop("The file could not be analysed, so it cannot be played."),
+        "playback_unreadable": gettext_noop("%(probe_reason)s So it cannot be played."),
         "playback_not_media": gettext_noop("This is neither a video nor an audio file."),
         "playback_no_streams": gettext_noop("The file holds neither picture nor sound."),
         "playback_container": gettext_noop("Browsers do not open the container “%(container)s”."),
@@ -273,7 +273,8 @@ def _unavailable(facts: FileFacts) -> Reason | None:
     if facts.probe_state == ProbeState.PENDING:
         return Reason("playback_pending")
     if facts.probe_state == ProbeState.FAILED:
-        return Reason("playback_empty" if facts.probe_reason == "empty" else "playback_unreadable")
+        why = facts.probe_reason or ProbeReason.UNREADABLE
+        return Reason("playback_empty") if why == ProbeReason.EMPTY else Reason("playback_unreadable", {"probe_reason": why})
     if facts.probe_state != ProbeState.DONE or facts.kind not in {FileKind.VIDEO, FileKind.AUDIO}:
         return Reason("playback_not_media")
     return None

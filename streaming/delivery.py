@@ -1,4 +1,4 @@
-"""Bytes of streams, in front of Django: `/stream/<token>/o/<object>` and `/stream/<token>/s/<track>/<segment>`.
+"""Bytes of streams, in front of Django: `/stream/<token>/o/<object>`, `.../s/<track>/<segment>`, and `POST .../left`.
 
 A viewer asks for a segment every few seconds, a library full of them for hundreds a second, so the way here is short: the token is
 checked by arithmetic (`streaming.tokens`; remembered for the next segment), no table is asked, and where nginx stands in front it gets
@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,20 +37,18 @@ from streaming.errors import StreamPartMissingError, StreamStoreOfflineError, To
 from streaming.stores import objects
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
 
+    from mam.lib.asgi import Application, Message, Receive, Scope, Send
     from streaming.tokens import Grant
 
 T = TypeVar("T")
-Scope = dict[str, Any]
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/stream/"
+LEFT = "left"  # where a player says that its viewer goes
 CHUNK_BYTES = 1024 * 1024  # FACTS, Queue 3
 THREADS = 16
 RETRY_AFTER_S = 3
@@ -104,14 +101,20 @@ class Segments(Protocol):
     async def segment(self, file_id: int, version: str, track: str, index: int, *, viewer: str) -> Path:
         """A media segment; cancelled, an encoder that nobody else waits for stops. `viewer` tells viewers apart."""
 
+    def leave(self, *, viewer: str) -> None:
+        """What `viewer` asked for until now is not wanted any more."""
+
 
 class Delivery:
     """The ASGI application; what is not under `/stream/` is for `inner`."""
 
-    def __init__(self, inner: Application, segments: Callable[[], Segments]) -> None:
+    def __init__(self, inner: Application, segments: Callable[[], Segments], note_missing: Callable[[str], Awaitable[None]]) -> None:
+        """`note_missing` is told the name of an object that should be in the store and is not."""
         self._inner = inner
         self._segments = segments
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery")
+        self._note_missing = note_missing
+        self._local = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery")
+        self._remote = ThreadPoolExecutor(THREADS, thread_name_prefix="delivery-store")  # a store that hangs stops nothing else
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -127,20 +130,29 @@ class Delivery:
             await _refuse(request, send, error)
 
     async def _answer(self, request: Request, send: Send) -> None:
-        if request.method not in ("GET", "HEAD"):
-            await _send_head(send, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD", "Content-Length": "0"})
-            await send(_LAST)
-            return
         token, _, rest = request.scope["path"][len(PREFIX) :].partition("/")
+        methods = ("POST",) if rest == LEFT else ("GET", "HEAD")
+        if request.method not in methods:
+            await _send_empty(send, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(methods), "Content-Length": "0"})
+            return
         grant = grant_of(token, request.cookies)
-        found = _find_object(grant.file_id, rest[2:]) if rest.startswith("o/") else await self._find_segment(request, token, grant, rest)
+        if rest == LEFT:
+            self._segments().leave(viewer=token)
+            await _send_empty(send, HTTPStatus.NO_CONTENT, {})
+            return
+        is_object = rest.startswith("o/")
+        found = _find_object(grant.file_id, rest[2:]) if is_object else await self._find_segment(request, token, grant, rest)
         headers = {"Content-Type": found.content_type, "Cache-Control": cache_control(grant), "X-Content-Type-Options": "nosniff"}
         if settings.X_ACCEL_PREFIX and found.path is not None:
             place = _accelerated(settings.X_ACCEL_PREFIX, found.path)
-            await _send_head(send, HTTPStatus.OK, headers | {"X-Accel-Redirect": place, "Content-Length": "0"})
-            await send(_LAST)
+            await _send_empty(send, HTTPStatus.OK, headers | {"X-Accel-Redirect": place, "Content-Length": "0"})
             return
-        await self._send(request, send, found, headers)
+        try:
+            await self._send(request, send, found, headers)
+        except StreamPartMissingError:
+            if is_object:
+                await self._note_missing(found.name)
+            raise
 
     async def _find_segment(self, request: Request, token: str, grant: Grant, rest: str) -> Found:
         match = _SEGMENT.fullmatch(rest)
@@ -156,39 +168,48 @@ class Delivery:
 
     async def _send(self, request: Request, send: Send, found: Found, headers: dict[str, str]) -> None:
         """The bytes themselves, or those that were asked for."""
-        source = await self._in_thread(_open, found)
+        threads = self._remote if found.path is None else self._local
+        source = await _in_thread(threads, _open, found)
         try:
             representation = http_range.Representation(source.size_bytes, f'"{found.name}-{source.size_bytes:x}"', 0)
             answer = http_range.answer(request.method, request.headers, representation)
             validators = {name: value for name, value in answer.headers.items() if name != "Last-Modified"}
-            await _send_head(send, answer.status, validators | headers)
-            await self._send_body(request, send, source, answer)
+            end = answer.offset + answer.length
+            # Before the head: what cannot be read at all is refused properly.
+            chunk = await _read(threads, source, answer.offset, end) if answer.length else b""
+            await _send_head(send, answer.status, validators | (headers if answer.status < HTTPStatus.BAD_REQUEST else _UNKEPT))
+            await send({"type": "http.response.body", "body": chunk, "more_body": answer.offset + len(chunk) < end})
+            await _send_rest(request, send, source, threads, answer.offset + len(chunk), end)
         finally:
             source.close()
 
-    async def _send_body(self, request: Request, send: Send, source: Source, answer: http_range.Answer) -> None:
-        """Raises CutShortError when the bytes end too early: the server cuts the connection, so that nobody takes them for whole."""
-        offset, end = answer.offset, answer.offset + answer.length
-        if offset == end:
-            await send(_LAST)
-            return
-        with _Leaving(request.receive if answer.length > CHUNK_BYTES else None) as leaving:
-            while offset < end and not leaving.is_gone:
-                # Up to a border of chunks: what is fetched from a store is fetched in blocks of a multiple of them.
-                length = min(CHUNK_BYTES - offset % CHUNK_BYTES, end - offset)
-                try:
-                    chunk = await self._in_thread(source.read, offset, length)
-                except MamError as error:
-                    raise CutShortError from error
-                if len(chunk) != length:
-                    raise CutShortError
-                offset += length
-                await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+async def _send_rest(request: Request, send: Send, source: Source, threads: ThreadPoolExecutor, offset: int, end: int) -> None:
+    """Raises CutShortError when the bytes end too early: the server cuts the connection, so that nobody takes them for whole."""
+    with _Leaving(request.receive if offset < end else None) as leaving:
+        while offset < end and not leaving.is_gone:
+            try:
+                chunk = await _read(threads, source, offset, end)
+            except MamError as error:
+                raise CutShortError from error
+            offset += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": offset < end})
 
 
+async def _read(threads: ThreadPoolExecutor, source: Source, offset: int, end: int) -> bytes:
+    """Up to a border of chunks: what is fetched from a store is fetched in blocks of a multiple of them. StreamPartMissingError."""
+    length = min(CHUNK_BYTES - offset % CHUNK_BYTES, end - offset)
+    chunk = await _in_thread(threads, source.read, offset, length)
+    if len(chunk) != length:
+        raise StreamPartMissingError
+    return chunk
+
+
+async def _in_thread(threads: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
+
+
+_UNKEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}  # answers without what was asked for
 _LAST: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -351,6 +372,11 @@ def cache_control(grant: Grant) -> str:
 async def _send_head(send: Send, status: int, headers: Mapping[str, str]) -> None:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": raw})
+
+
+async def _send_empty(send: Send, status: int, headers: Mapping[str, str]) -> None:
+    await _send_head(send, status, headers)
+    await send(_LAST)
 
 
 async def _refuse(request: Request, send: Send, error: MamError) -> None:

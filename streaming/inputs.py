@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from catalog.services.sources import open_file_system
+from mam.lib.media import mxf
 from mam.lib.media.formats import FORMAT_WHITELIST
 from mam.lib.media.rangeserver import FIRST_CHUNK_BYTES, serving
 from mam.lib.media.remembered import Memory, RememberedFile
@@ -73,6 +74,7 @@ def ffmpeg_input(file: MediaFile) -> Iterator[SourceInput]:
         with file_system.open(file.path) as reader:
             _check(file, reader.entry)
             remembered = RememberedFile(reader, (file.pk, file.size_bytes, file.mtime_ns), _memory)
+            remembered.remember(mxf.partitions(remembered))
             with serving(remembered) as server:
                 options = limits | {"protocol_whitelist": "http,tcp", "seekable": 1}
                 yield SourceInput(server.url, options, file, file_system, server)

@@ -9,17 +9,19 @@ from django.db.models import prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from catalog.choices import Presence, SourceState
+from catalog.choices import ProbeReason
 from mam.lib import messages
 from mam.templatetags.mam_format import format_codec
 from streaming import encoding, selectors, tokens
 from streaming.choices import PlaybackMode, RenditionKind, RenditionState
 from streaming.decision import ClientSupport, Reason, Stock, choose
-from streaming.delivery import PREFIX
+from streaming.delivery import LEFT, PREFIX
+from streaming.languages import names_of
 from streaming.models import Rendition, WatchPosition
 from streaming.streams import get_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
     from catalog.models import MediaFile
@@ -54,12 +56,11 @@ class _Situation:
     renditions: dict[str, Rendition]
     token: Token
     mode: PlaybackMode
-    is_online: bool
 
     @property
     def has_segments(self) -> bool:
         """There is something for a playlist to name."""
-        return bool(self.stream.prepared) if not self.is_online else bool(self.stream.prepared) or self.stream.plan is not None
+        return bool(self.stream.prepared) or (self.stream.is_online and self.stream.plan is not None)
 
 
 def answer(file: MediaFile, viewer: Viewer, *, following: MediaFile | None = None) -> dict[str, Any]:
@@ -80,6 +81,8 @@ def answer(file: MediaFile, viewer: Viewer, *, following: MediaFile | None = Non
         "hevc_type": found.decision.hevc_type,
         "expires_at": found.token.expires_at.isoformat(),
         "fallback_url": _fallback(found) if url else None,
+        "left_url": f"{PREFIX}{found.token.text}/{LEFT}" if url else None,
+        "sounds": _sounds(found),
         "poster": selectors.poster_urls([file.pk])[file.pk],
         "storyboard": _storyboard(found),
         "waveform": _waveform(found),
@@ -94,8 +97,7 @@ def answer(file: MediaFile, viewer: Viewer, *, following: MediaFile | None = Non
 def _look(file: MediaFile, viewer: Viewer) -> _Situation:
     decision = selectors.get_decision(file, viewer.client)
     stream = get_stream(file)
-    is_online = file.presence == Presence.PRESENT and file.source.is_enabled and file.source.state != SourceState.OFFLINE
-    has_stream = stream.is_playable and (stream.is_whole or not is_online)
+    has_stream = stream.is_playable and (stream.is_whole or not stream.is_online)
     rows = Rendition.objects.filter(file=file, kind__in=_KINDS).select_related("job").prefetch_related("stored_objects")
     return _Situation(
         file=file,
@@ -103,8 +105,7 @@ def _look(file: MediaFile, viewer: Viewer) -> _Situation:
         stream=stream,
         renditions={row.kind: row for row in rows},
         token=tokens.issue(file, session_key=viewer.session_key),
-        mode=choose(decision.mode, Stock(has_stream=has_stream, is_online=is_online)),
-        is_online=is_online,
+        mode=choose(decision.mode, Stock(has_stream=has_stream, is_online=stream.is_online)),
     )
 
 
@@ -129,9 +130,17 @@ def _url(found: _Situation) -> str:
 
 def _fallback(found: _Situation) -> str | None:
     """Segments made on demand, for a player that finds the first choice broken."""
-    if not found.is_online or found.stream.plan is None or found.mode is PlaybackMode.ON_DEMAND:
+    if not found.stream.is_online or found.stream.plan is None or found.mode is PlaybackMode.ON_DEMAND:
         return None
     return f"{reverse('streaming:hls_main', args=[found.token.text])}?{ON_DEMAND}=1"
+
+
+def _sounds(found: _Situation) -> list[str]:
+    """Names of the sounds of a file that plays as it lies, of which a browser plays only the first: the others are in the fallback."""
+    if found.mode is not PlaybackMode.DIRECT or _fallback(found) is None:
+        return []
+    facts = encoding.audio_facts(found.file)
+    return names_of((sound.title, sound.language) for sound in facts) if len(facts) > 1 else []
 
 
 def _shown(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
@@ -139,9 +148,13 @@ def _shown(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
     return [{"code": reason.code, "message": reason_text(reason)} for reason in reasons]
 
 
+# Parameters as people write them.
+_SPELLING: dict[str, Callable[[str], str]] = {"codec": format_codec, "probe_reason": lambda value: str(ProbeReason(value).label)}
+
+
 def reason_text(reason: Reason) -> str:
     """A reason in the reader's language."""
-    params = {name: format_codec(value) if name == "codec" else value for name, value in reason.params.items()}
+    params = {name: _SPELLING.get(name, str)(value) for name, value in reason.params.items()}
     return messages.render(reason.code, params, gettext)
 
 

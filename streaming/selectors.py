@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F, Q
 from django.urls import reverse
 
-from catalog.choices import Presence
+from catalog.choices import Presence, SourceState
 from catalog.errors import ObjectNotFoundError
 from catalog.models import Source
 from catalog.selectors import list_files, list_parts
 from mam.accounts.access import require
+from mam.jobs.models import JobState
+from mam.lib.storages import StorageError, StorageFullError, StorageMisconfiguredError, StorageRefusedError
 from streaming.choices import RenditionKind, RenditionState
 from streaming.decision import ClientSupport, Decision, FileFacts, StreamFacts, decide
 from streaming.models import Playback, Rendition, StoredObject
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 PLAY_FILE = "streaming.play_file"
 POSTERS = Rendition.objects.filter(kind=RenditionKind.POSTER)
+_STORAGE_FAULTS = [one.code for one in (StorageError, StorageFullError, StorageMisconfiguredError, StorageRefusedError)]  # that last
 
 
 def get_playable_file(*, user: User, file_id: int) -> MediaFile:
@@ -32,6 +36,12 @@ def get_playable_file(*, user: User, file_id: int) -> MediaFile:
     if file is None:
         raise ObjectNotFoundError
     return file
+
+
+def is_online(file: MediaFile) -> bool:
+    """Whether `file` (with source) lies on a source that may be read and answers, as far as is known."""
+    source = file.source
+    return file.presence == Presence.PRESENT and source.is_enabled and source.state != SourceState.OFFLINE
 
 
 def find_playback(file: MediaFile) -> Playback | None:
@@ -83,6 +93,18 @@ def list_renditions(*, file: MediaFile) -> list[Rendition]:
     order = {kind: place for place, kind in enumerate(RenditionKind.values)}
     rows = Rendition.objects.filter(file=file).select_related("job")
     return sorted(rows, key=lambda row: order[row.kind])
+
+
+def list_forgotten_renditions(*, limit: int) -> list[Rendition]:
+    """What is wanted, except for posters, and could be made now, but waits for no job (any more); with file and job, the longest so first.
+
+    Not what somebody cancelled, nor what the storage refused for good: that waits until somebody asks again.
+    """
+    is_forgotten = Q(job=None) | Q(job__state=JobState.SUCCEEDED) | Q(job__state=JobState.FAILED) & ~Q(job__error_code__in=_STORAGE_FAULTS)
+    can_be_made = {"file__presence": Presence.PRESENT, "file__source__is_enabled": True}
+    wanted = Rendition.objects.filter(is_forgotten, state=RenditionState.WANTED, **can_be_made)
+    wanted = wanted.exclude(kind=RenditionKind.POSTER).exclude(file__source__state=SourceState.OFFLINE)
+    return list(wanted.select_related("file", "job").order_by(F("job_id").asc(nulls_first=True), "pk")[:limit])
 
 
 # --- posters ----------------------------------------------------------------------------------------------------------

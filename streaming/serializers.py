@@ -65,6 +65,11 @@ class PlaybackSerializer(serializers.Serializer[Any]):
     hevc_type = serializers.CharField(allow_blank=True, help_text="Ask again with `hevc=1` if `canPlayType` takes this.")
     expires_at = serializers.DateTimeField(help_text="Addresses with a token end then; ask again before.")
     fallback_url = serializers.CharField(allow_null=True, help_text="For a player that cannot play `url`.")
+    left_url = serializers.CharField(allow_null=True, help_text="POST here when the viewer leaves: encoders are free at once.")
+    sounds = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Of a file with several that plays directly: only the first is heard, the others are in `fallback_url`.",
+    )
     poster = serializers.CharField()
     storyboard = AddressSerializer(allow_null=True)
     waveform = WaveformSerializer(allow_null=True)
@@ -180,3 +185,13 @@ class VideoSearchSerializer(serializers.Serializer[Any]):
     found_before = serializers.DateTimeField(required=False, allow_null=True)
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200)
     cursor = serializers.CharField(default="", allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """ValidationError also for a field that does not exist: a condition that is overlooked would find everything."""
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(
+                {name: gettext("There is no such field. There are: %(fields)s") % {"fields": known} for name in unknown}
+            )
+        return super().to_internal_value(data)

@@ -27,14 +27,17 @@ BLOCK_BYTES = 1024 * 1024  # FACTS, Queue 3
 # The first blocks are small: the first byte comes early, and a player that only looks at a header and goes away costs little.
 FIRST_BLOCK_BYTES = 128 * 1024
 THREADS = 8  # per source; viewers beyond that wait for a block's time, since no thread is held between two blocks
+OPENING_THREADS = 4  # apart: opening waits where a source allows so many open files, and nobody who reads shall wait with it
 OPEN_TIMEOUT_S = 10.0
 T = TypeVar("T")
 
 
-class ReaderThreads:
-    """The threads that read from each source, started as needed, kept for the life of the process."""
+class SourceThreads:
+    """`count` threads for each source, started as needed, kept for the life of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, count: int) -> None:
+        self._name = name
+        self._count = count
         self._lock = threading.Lock()
         self._by_source: dict[int, ThreadPoolExecutor] = {}
 
@@ -42,11 +45,12 @@ class ReaderThreads:
         """The threads of one source."""
         with self._lock:
             if source_id not in self._by_source:
-                self._by_source[source_id] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"source-{source_id}")
+                self._by_source[source_id] = ThreadPoolExecutor(self._count, thread_name_prefix=f"{self._name}-{source_id}")
             return self._by_source[source_id]
 
 
-_threads = ReaderThreads()
+_reading = SourceThreads("read", THREADS)
+_opening = SourceThreads("open", OPENING_THREADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,7 @@ def _close(reader: RangedReader) -> None:
 
 async def open_file(source: Source, path: str) -> OpenFile:
     """Open `path` of `source` for reading. MediaGoneError, MediaUnreadableError, MediaSourceOfflineError, or what credentials raise."""
-    threads = _threads.of(source.pk)
-    opening = threads.submit(_open, threads, source, path)
+    opening = _opening.of(source.pk).submit(_open, _reading.of(source.pk), source, path)
     has_arrived = False
     try:
         async with asyncio.timeout(OPEN_TIMEOUT_S):

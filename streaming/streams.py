@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streaming import playlists
+from streaming import playlists, selectors
 from streaming.choices import ObjectState, RenditionKind, TrackKind
 from streaming.errors import StreamPartMissingError
 from streaming.languages import names_of, tag_of
@@ -29,12 +29,14 @@ class Stream:
 
     prepared: dict[str, Track]
     plan: OnDemandPlan | None
+    is_damaged: bool  # a picture or a sound was made and is not what it was
+    is_online: bool  # the source answers, as far as is known
 
     @property
     def is_whole(self) -> bool:
         """Everything that belongs to it is prepared. By today's presets: of an older stream, what it lacks is made on demand."""
         if REMUX_TRACK in self.prepared:
-            return True
+            return not self.is_damaged
         wanted = {track.name for track in self.plan.tracks} if self.plan else {REMUX_TRACK}
         return wanted <= self.prepared.keys()
 
@@ -47,11 +49,12 @@ class Stream:
     def tracks(self, *, is_on_demand: bool) -> list[AnyTrack]:
         """What a player may choose from: a whole stream as it is, else what is prepared and all that can be made.
 
-        `is_on_demand`: as if no picture and no sound were prepared, for a player that found one broken.
+        `is_on_demand`: as if no picture and no sound were prepared, for a player that found one broken. Without its source nothing can
+        be made, so that what is prepared is all there is.
         """
-        subtitles = [track for track in self.prepared.values() if track.kind == TrackKind.SUBTITLE]
-        if self.plan is None or (self.is_whole and not is_on_demand):
+        if self.plan is None or (self.is_whole and not is_on_demand) or (self.is_playable and not self.is_online):
             return list(self.prepared.values())
+        subtitles = [track for track in self.prepared.values() if track.kind == TrackKind.SUBTITLE]
         usable = {} if is_on_demand else self.prepared
         return [*(usable.get(track.name, track) for track in self.plan.tracks), *subtitles]
 
@@ -64,14 +67,16 @@ class Stream:
 
 
 def get_stream(file: MediaFile, *, with_segments: bool = False) -> Stream:
-    """The stream of the present version of `file`: one query, and its streams. Segments are long lists: only `with_segments`."""
-    tracks = Track.objects.filter(
-        rendition__file=file, rendition__kind=RenditionKind.HLS, rendition__made_from=file.fingerprint, object__state=ObjectState.SOUND
-    )
+    """The stream of the present version of `file` (with source): one query, and its streams. Segments are long lists: only
+    `with_segments`.
+    """
+    tracks = Track.objects.filter(rendition__file=file, rendition__kind=RenditionKind.HLS, rendition__made_from=file.fingerprint)
     tracks = tracks.select_related("object", "rendition").order_by("pk")
     if not with_segments:
         tracks = tracks.defer("segments")
-    return Stream({track.name: track for track in tracks}, plan_for(file))
+    intact = {track.name: track for track in tracks if track.object.state == ObjectState.SOUND}
+    is_damaged = any(track.name not in intact and track.kind != TrackKind.SUBTITLE for track in tracks)
+    return Stream(intact, plan_for(file), is_damaged, selectors.is_online(file))
 
 
 def main_playlist(tracks: Sequence[AnyTrack], *, query: str = "") -> str:

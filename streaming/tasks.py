@@ -14,7 +14,7 @@ from streaming.making import hls, posters, proxy, storyboard, waveform, workshop
 from streaming.making.jobs import make
 from streaming.ondemand import adopt
 from streaming.services import posters as services
-from streaming.services import upkeep
+from streaming.services import renditions, upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,11 @@ def enqueue_due_posters() -> None:
     """Clock: posters that are still wanted, because a source was offline or a job failed."""
     for source in selectors.list_sources_wanting_posters():
         _enqueue(source)
+
+
+def enqueue_due_renditions() -> None:
+    """Clock: everything else that is still wanted, because a source was offline or a worker was killed."""
+    renditions.want_forgotten()
 
 
 def enqueue_tidy() -> None:

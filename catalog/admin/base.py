@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from unfold.admin import ModelAdmin, TabularInline
 
 from catalog.forms import ServiceForm
-from catalog.selectors import COUNT_CAP
+from catalog.search.engines import CAP
 from catalog.services.common import CURATE
 from mam.accounts.admin_site import NamedPermissionsMixin
 from mam.accounts.models import User
@@ -33,13 +33,13 @@ BULK_LIMIT = 10_000  # files a bulk action takes at once
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Counts no further than COUNT_CAP: a list is narrowed by filters and words, not read to its end."""
+    """Counts no further than CAP: a list is narrowed by filters and words, not read to its end."""
 
     @cached_property
     def count(self) -> int:
-        """Rows, at most COUNT_CAP."""
+        """Rows, at most CAP."""
         rows: Any = self.object_list
-        return int(rows.order_by()[:COUNT_CAP].count()) if hasattr(rows, "order_by") else len(rows)
+        return int(rows.order_by()[:CAP].count()) if hasattr(rows, "order_by") else len(rows)
 
 
 class CatalogAdmin(NamedPermissionsMixin, ModelAdmin):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from catalog import selectors, text
 from catalog.admin.base import CatalogAdmin, ReadOnlyInline, acting_user, bulk_data
 from catalog.forms import CollectFilesForm, MoveToSeriesForm, TagFilesForm
 from catalog.models import Folder, MediaFile, MediaStream
-from catalog.selectors.files import matching
+from catalog.selectors.search import matching
 from catalog.services import arranging, collections, players, tags
 from catalog.services.common import CURATE
 from catalog.services.files import update_file
@@ -99,7 +99,7 @@ class MediaFileAdmin(CatalogAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[MediaFile], search_term: str) -> tuple[QuerySet[MediaFile], bool]:
         """As the search page does."""
-        return (matching(queryset, search_term) if text.words(search_term) else queryset), False
+        return matching(queryset, search_term), False
 
     def update(self, user: User, row: MediaFile, changes: dict[str, Any], form: Any) -> None:
         """Placement first: it locks catalogs, which come before files."""

@@ -2,6 +2,7 @@
 
 from catalog.models.curation import Collection, CollectionItem, Player, Tag
 from catalog.models.media import MediaFile, MediaStream
+from catalog.models.search import SearchChange, SearchEntry, SearchWord
 from catalog.models.source import Folder, Source
 from catalog.models.work import Catalog, Content, PathRule, Series
 
@@ -15,6 +16,9 @@ __all__ = [
     "MediaStream",
     "PathRule",
     "Player",
+    "SearchChange",
+    "SearchEntry",
+    "SearchWord",
     "Series",
     "Source",
     "Tag",

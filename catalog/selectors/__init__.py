@@ -19,18 +19,17 @@ from catalog.selectors.curation import (
     list_tags,
 )
 from catalog.selectors.files import (
-    COUNT_CAP,
     FILE_ORDER,
     NEWEST_FIRST,
-    count_capped,
     get_file,
     list_duplicates,
     list_files,
     list_recent_files,
-    search_files,
 )
 from catalog.selectors.places import SourceCard, folder_ancestors, get_folder, get_root, list_folder_files, list_sources, list_subfolders
+from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, matching, propose, search
 from catalog.selectors.stats import LibraryTotals, library_totals
+from catalog.selectors.suggestions import Completion, complete, suggest
 from catalog.selectors.works import (
     CatalogCard,
     ContentCard,
@@ -46,18 +45,21 @@ from catalog.selectors.works import (
 )
 
 __all__ = [
-    "COUNT_CAP",
     "FILE_ORDER",
     "NEWEST_FIRST",
+    "SORTS",
     "CatalogCard",
     "CollectionNode",
+    "Completion",
     "ContentCard",
+    "FacetValue",
+    "Found",
     "LibraryTotals",
     "SeriesCard",
     "SourceCard",
     "collection_ancestors",
+    "complete",
     "content_cards",
-    "count_capped",
     "find_tags",
     "folder_ancestors",
     "get_catalog",
@@ -75,6 +77,7 @@ __all__ = [
     "list_collection_tree",
     "list_contents",
     "list_duplicates",
+    "list_facets",
     "list_files",
     "list_folder_files",
     "list_parts",
@@ -86,5 +89,8 @@ __all__ = [
     "list_subfolders",
     "list_tagged_files",
     "list_tags",
-    "search_files",
+    "matching",
+    "propose",
+    "search",
+    "suggest",
 ]

@@ -15,10 +15,10 @@ from django.db.models import Exists, OuterRef
 
 from catalog.choices import Placement, Presence
 from catalog.models import Folder, MediaFile
-from catalog.services.known import KNOWN_COLUMNS, KnownFile, chunked, lock_files
+from catalog.services.known import KNOWN_COLUMNS, KnownFile, lock_files
 from catalog.services.moves import subtree
 from catalog.services.rollups import HERE, Deltas, lock_totals
-from mam.lib.bulk import update_rows
+from mam.lib.bulk import chunks, update_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +65,7 @@ def rejoin_moved(*, source: Source, since: datetime) -> list[int]:
     arrived = _by_identity(came.filter(name_key__in={key for key, _size, _mtime in left}) if len(left) < 500 else came)
     pairs = [(left[key][0], files[0]) for key, files in arrived.items() if len(files) == 1 and len(left.get(key, ())) == 1 and key[1]]
     lock_files((file.pk for pair in pairs for file in pair), against_links=True)
-    untouched = {pk for ids in chunked(new.pk for _old, new in pairs) for pk in came.filter(pk__in=ids).values_list("pk", flat=True)}
+    untouched = {pk for ids in chunks(new.pk for _old, new in pairs) for pk in came.filter(pk__in=ids).values_list("pk", flat=True)}
     pairs = [(old, new) for old, new in pairs if new.pk in untouched]  # a curator may have been quicker than our lock
     deltas = Deltas()
     rows = []
@@ -75,7 +75,7 @@ def rejoin_moved(*, source: Source, since: datetime) -> list[int]:
         old.folder_id, old.name, old.presence = new.folder_id, new.name, new.presence
         deltas.change(old.folder_id, None, old.totals())
         rows.append((new.folder_id, new.name, new.ctime_ns, new.file_id, new.presence, None, old.pk))
-    for ids in chunked(new.pk for _old, new in pairs):
+    for ids in chunks(new.pk for _old, new in pairs):
         MediaFile.objects.filter(pk__in=ids).delete()
     update_rows(MediaFile, ["folder_id", "name", "ctime_ns", "file_id", "presence", "absent_since"], rows)
     deltas.apply()
@@ -134,7 +134,7 @@ def _vanished_folders(lacking: list[KnownFile]) -> dict[int | None, list[KnownFi
     here = MediaFile.objects.filter(folder=OuterRef("pk"), presence__in=HERE, absent_since=None)
     emptied = {
         folder.pk: folder
-        for ids in chunked(per_folder)
+        for ids in chunks(per_folder)
         for folder in Folder.objects.filter(~Exists(here), pk__in=ids).only("pk", "lineage")
         if per_folder[folder.pk] >= HOLD_FOLDER_FILES
     }
@@ -142,7 +142,7 @@ def _vanished_folders(lacking: list[KnownFile]) -> dict[int | None, list[KnownFi
     for folder_id in emptied:
         for above in (*emptied[folder_id].ancestor_ids, folder_id):
             lost[above] += per_folder[folder_id]
-    totals = {pk: files for ids in chunked(lost) for pk, files in Folder.objects.filter(pk__in=ids).values_list("pk", "total_files")}
+    totals = {pk: files for ids in chunks(lost) for pk, files in Folder.objects.filter(pk__in=ids).values_list("pk", "total_files")}
     tops: dict[int, int] = {}
     for folder_id, folder in emptied.items():
         whole = [above for above in folder.ancestor_ids if lost[above] >= totals[above]]

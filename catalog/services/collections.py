@@ -9,8 +9,8 @@ from django.db.models import Max
 
 from catalog.errors import CollectionCycleError, OrderMismatchError
 from catalog.models import Collection, CollectionItem, MediaFile
-from catalog.services.common import CURATE, audit, change, check_access, chunks, clean_name, lock, name_is_free
-from mam.lib.bulk import update_rows
+from catalog.services.common import CURATE, audit, change, check_access, clean_name, lock, name_is_free
+from mam.lib.bulk import chunks, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Many

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
 from catalog import text
 from catalog.errors import ColorInvalidError, NameMissingError, NameTakenError, NameTooLongError, ObjectNotFoundError
+from catalog.search.index import refresh_soon
 from mam.accounts import access
 from mam.accounts.services import record_audit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.db.models import Model
 
@@ -25,11 +25,9 @@ CURATE = "catalog.curate"
 MANAGE_SOURCE = "catalog.manage_source"
 MANAGE_RULE = "catalog.manage_rule"
 
-CHUNK = 1000  # ids per statement
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 Row = TypeVar("Row", bound="Model")
-Item = TypeVar("Item")
 
 
 def check_access(user: User | None, permission: str) -> None:
@@ -47,7 +45,8 @@ def lock(row: Row) -> Row:
 
 
 def audit(user: User | None, action: str, row: Model, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Write down a change of `row`, inside the transaction that makes it."""
+    """Write down a change of `row`, inside the transaction that makes it; after it the search knows of it."""
+    refresh_soon()
     record_audit(actor=user, action=f"catalog.{action}", obj=row, before=before, after=after)
 
 
@@ -88,13 +87,6 @@ def name_is_free(name: str) -> Iterator[None]:
             yield
     except IntegrityError as error:
         raise NameTakenError(name=name) from error
-
-
-def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
-    """`items` in lists of at most `size`."""
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
 
 
 def _json(value: Any) -> Any:

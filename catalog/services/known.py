@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
@@ -13,14 +12,14 @@ from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState
 from catalog.models import MediaFile
 from catalog.services.rollups import HERE, Totals, totals_of_file
 from catalog.text import split_extension
+from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from mam.lib.sources import Entry
 
-T = TypeVar("T")
 
 # Plain strings: SQLite binds a member of an enumeration, a subclass of str, only after it has looked for an adapter.
 _KINDS = {extension: str(kind) for extension, kind in KIND_BY_EXTENSION.items()}
@@ -79,7 +78,7 @@ KNOWN_COLUMNS = list(KnownFile.__dataclass_fields__)
 def load_known(folder_ids: Iterable[int]) -> dict[int, dict[str, KnownFile]]:
     """Files directly in the folders: folder id -> name -> file. Of several rows of one name the one that is there, else the newest."""
     known: defaultdict[int, dict[str, KnownFile]] = defaultdict(dict)
-    for ids in chunked(folder_ids):
+    for ids in chunks(folder_ids):
         for row in MediaFile.objects.filter(folder_id__in=ids).values_list(*KNOWN_COLUMNS).iterator(chunk_size=10_000):
             file = KnownFile(*row)
             rival = known[file.folder_id].get(file.name)
@@ -92,15 +91,8 @@ def lock_files(ids: Iterable[int], *, against_links: bool = False) -> None:
     """Lock file rows in order of id, as everybody does who writes several. `against_links`: nobody may tag or collect them either."""
     if not connection.features.has_select_for_update:
         return
-    for part in chunked(sorted(set(ids))):
+    for part in chunks(sorted(set(ids))):
         list(MediaFile.objects.select_for_update(no_key=not against_links).filter(pk__in=part).order_by("pk").values_list("pk"))
-
-
-def chunked(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
-    """Lists of at most `size` values, for IN conditions."""
-    remaining = iter(values)
-    while part := list(islice(remaining, size)):
-        yield part
 
 
 def kind_of(extension: str) -> str:

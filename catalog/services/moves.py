@@ -16,10 +16,10 @@ from django.db.models.functions import Concat, Substr
 
 from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
-from catalog.services.known import KNOWN_COLUMNS, KnownFile, chunked
+from catalog.services.known import KNOWN_COLUMNS, KnownFile
 from catalog.services.rollups import Deltas, totals_of_folder
 from catalog.text import name_key, path_key
-from mam.lib.bulk import among
+from mam.lib.bulk import among, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -158,7 +158,7 @@ def _absent_like(absent: QuerySet[MediaFile], fresh: Sequence[Entry]) -> list[tu
     rows: list[tuple[Any, ...]] = []
     file_ids = {entry.file_id for entry in fresh if entry.file_id is not None}
     rows.extend(absent.filter(file_id__in=among(file_ids)).values_list(*KNOWN_COLUMNS))
-    for keys in chunked({name_key(entry.name) for entry in fresh}):
+    for keys in chunks({name_key(entry.name) for entry in fresh}):
         rows.extend(absent.filter(name_key__in=keys).values_list(*KNOWN_COLUMNS))
     return rows
 

@@ -22,9 +22,8 @@ from catalog import text
 from catalog.choices import FileKind, Placement
 from catalog.models import Catalog, Content, MediaFile, PathRule, Series, Source
 from catalog.rules import CATALOG_MAX, SERIES_MAX, TITLE_MAX, Place, RuleBook, compile_rule, sidecar_stems
-from catalog.services.common import CHUNK, chunks
 from catalog.services.known import lock_files
-from mam.lib.bulk import among, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import CHUNK, among, chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -17,10 +17,10 @@ from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
 from catalog.services import moves
 from catalog.services.file_rows import INSERT_COLUMNS, UPDATE_COLUMNS, FileRows, Found
-from catalog.services.known import KnownFile, chunked, load_known, lock_files
+from catalog.services.known import KnownFile, load_known, lock_files
 from catalog.services.rollups import HERE, Deltas, lock_totals
 from catalog.text import name_key, path_key
-from mam.lib.bulk import database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -277,7 +277,7 @@ class _Batch:
 
 def _load_children(folder_ids: Sequence[int]) -> defaultdict[int, dict[str, Folder]]:
     children: defaultdict[int, dict[str, Folder]] = defaultdict(dict)
-    for ids in chunked(folder_ids):
+    for ids in chunks(folder_ids):
         for child in Folder.objects.filter(parent_id__in=ids):
             children[child.parent_id or 0][child.name] = child
     return children

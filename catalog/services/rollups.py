@@ -15,8 +15,7 @@ from django.db.models import Count, Q, Sum
 
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import Folder, MediaFile
-from catalog.services.common import chunks
-from mam.lib.bulk import add_to_rows, update_rows
+from mam.lib.bulk import add_to_rows, chunks, update_rows
 
 if TYPE_CHECKING:
     from catalog.models import Source

@@ -12,7 +12,7 @@ from catalog import text
 from catalog.choices import SourceState
 from catalog.errors import ConfirmationMismatchError, SourceOptionInvalidError
 from catalog.models import Content, Folder, MediaFile, Source
-from catalog.services.common import CHUNK, MANAGE_SOURCE, audit, change, check_access, clean_name, lock, name_is_free
+from catalog.services.common import MANAGE_SOURCE, audit, change, check_access, clean_name, lock, name_is_free
 from catalog.services.file_systems import (
     ConnectionReport,
     Credentials,
@@ -23,6 +23,7 @@ from catalog.services.file_systems import (
 )
 from catalog.services.placement import lock_catalogs, settle
 from mam.jobs.services import enqueue
+from mam.lib.bulk import CHUNK
 from mam.lib.sources import parse_url
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from django.db import transaction
 from catalog import text
 from catalog.errors import MergeIntoItselfError, ObjectNotFoundError
 from catalog.models import MediaFile, Tag
-from catalog.services.common import CURATE, audit, change, check_access, chunks, clean_color, clean_name, lock, name_is_free
+from catalog.services.common import CURATE, audit, change, check_access, clean_color, clean_name, lock, name_is_free
+from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

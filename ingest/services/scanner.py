@@ -20,12 +20,12 @@ from django.utils import timezone
 from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
 from catalog.services import moves, placement
-from catalog.services.known import chunked
 from catalog.services.registration import Listing, Registered, register_listings
 from catalog.text import fold
 from ingest.errors import RootEmptyError, RootReplacedError
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
+from mam.lib.bulk import chunks
 from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SourceError, SuspectListingError, TransientError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class Scanner:
             return list(folders)
         ids = [folder.pk for folder in gated]
         open_ids: set[int] = set()  # inner folders (their children's mtimes are in their listing), and unfinished business
-        for part in chunked(ids):
+        for part in chunks(ids):
             open_ids.update(Folder.objects.filter(parent_id__in=part, is_missing=False).values_list("parent_id", flat=True).distinct())
             unsettled = Q(presence=Presence.GROWING) | Q(absent_since__isnull=False, presence=Presence.PRESENT)
             open_ids.update(MediaFile.objects.filter(unsettled, folder_id__in=part).values_list("folder_id", flat=True).distinct())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+REQUEST_ID_HEADER = "HTTP_X_REQUEST_ID"  # in `HttpRequest.META`
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -33,5 +35,23 @@ class RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a record."""
-        record.request_id = current_request_id() or "-"
+        record.request_id = current_request_id() or self._of_answered(record) or "-"
         return True
+
+    @staticmethod
+    def _of_answered(record: logging.LogRecord) -> str:
+        """Django logs what it refuses when all middleware is done, with the request."""
+        headers: Mapping[str, str] = getattr(getattr(record, "request", None), "META", {})
+        return headers.get(REQUEST_ID_HEADER, "")
+
+
+class MaskingFormatter(logging.Formatter):
+    """Lines without what would open a door to whoever reads them: of each match of `secret` only its group `before` stays."""
+
+    def __init__(self, fmt: str, secret: str) -> None:
+        super().__init__(fmt)
+        self._secret = re.compile(secret)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole line, with its traceback."""
+        return self._secret.sub(r"\g<before>…", super().format(record))

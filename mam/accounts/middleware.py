@@ -13,7 +13,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.utils import timezone, translation
 
-from mam.accounts.context import request_id_context
+from mam.accounts.context import REQUEST_ID_HEADER, request_id_context
 from mam.accounts.error_pages import answer_error
 from mam.accounts.models import User
 from mam.lib.errors import MamError
@@ -89,8 +89,11 @@ class ViewerPreferencesMiddleware(_BothWaysMiddleware):
 
 
 def _request_id_of(request: HttpRequest) -> str:
-    given = request.headers.get("X-Request-ID", "")
-    return given if _SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    """The one that was sent, or a new one; it stays with the request, for what is logged after it was answered."""
+    given = request.META.get(REQUEST_ID_HEADER, "")
+    request_id: str = given if _SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    request.META[REQUEST_ID_HEADER] = request_id
+    return request_id
 
 
 def _activate_language(request: HttpRequest, user: AbstractBaseUser | AnonymousUser) -> zoneinfo.ZoneInfo | None:

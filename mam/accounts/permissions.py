@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ class HasNamedPermission(BasePermission):
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """False for strangers, for what is not declared, and for who lacks the permission."""
-        permission = required_permission(view, request.method or "")
+        """False for strangers, for what is not declared, and for who lacks the permission. MethodNotAllowed where there is no handler."""
+        method = request.method or ""
+        permission = required_permission(view, method)
+        if permission is None and request.user.is_authenticated and method not in view.allowed_methods:
+            raise MethodNotAllowed(method)
         return permission is not None and request.user.has_perm(permission)
 
 

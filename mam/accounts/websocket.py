@@ -19,13 +19,7 @@ from mam.accounts.errors import InvalidApiKeyError
 from mam.accounts.models import User
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    Scope = dict[str, Any]
-    Message = dict[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    Application = Callable[[Any, Any, Any], Awaitable[None]]  # ASGI; its message types differ from library to library
+    from mam.lib.asgi import Application, Message, Receive, Scope, Send
 
 # Application-defined close code (RFC 6455, 7.4.2: 4000-4999): log in again, do not just reconnect.
 CLOSE_LOGGED_OUT = 4401

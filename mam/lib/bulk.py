@@ -6,8 +6,9 @@ Django's `bulk_create` makes 5 to 10 thousand file rows a second, these 22 to 65
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections
 from django.db.models.expressions import RawSQL
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 Row = Sequence[Any]
+Item = TypeVar("Item")
+CHUNK = 1000  # ids per statement
 
 
 def reserve_ids(model: type[Model], count: int, *, using: str = "default") -> list[int]:
@@ -108,6 +111,13 @@ def among(ids: Iterable[int], *, using: str = "default") -> RawSQL:
     if connections[using].vendor == "postgresql":
         return RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])
     return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
+
+
+def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """`items` in lists of at most `size`."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def database_time(value: datetime, *, using: str = "default") -> Any:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
+from collections import deque
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from django.core.files.base import File
     from django.core.files.storage import Storage
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 _MODULE_FOLDERS = ("js/", "vendor/")
 _MODULES, _import_patterns = CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns
 _IMPORT_TEMPLATES = {template for _pattern, template in _import_patterns}
+# Not `import()`, which is asked for when it runs.
+_STATIC_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s+["'](\.[^"']+)["']""")
 _HASH_LENGTH = 12  # as Django's; WhiteNoise knows files that never change by it
 
 
@@ -64,7 +71,7 @@ class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: i
                 imports[name] = self._imports_of(name, content.decode()) if name.endswith(".js") else set()
         hashes = {}
         for name in (name for name, imported in imports.items() if imported):
-            reached = sorted(_reachable(name, imports))
+            reached = sorted(_reachable(name, lambda one: imports.get(one, ())))
             whole = hashlib.sha256(b"".join(one.encode() + digests.get(one, b"") for one in reached))
             hashes[name] = whole.hexdigest()[:_HASH_LENGTH]
         return hashes
@@ -72,14 +79,37 @@ class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: i
     def _imports_of(self, name: str, text: str) -> set[str]:
         """Names of the static files that a module refers to, by the patterns by which Django rewrites the references."""
         found = {match["url"] for pattern, _template in self._patterns[_MODULES] for match in pattern.finditer(text)}
-        return {posixpath.normpath(posixpath.join(posixpath.dirname(name), url)) for url in found}
+        return {_resolved(name, url) for url in found}
 
 
-def _reachable(name: str, imports: Mapping[str, set[str]]) -> set[str]:
-    """`name` and all that its imports lead to; modules may import each other in a circle."""
-    reached, waiting = {name}, [name]
+def module_graph(name: str) -> tuple[str, ...]:
+    """The module `name` (as below /static/) and all that it imports, directly or not, nearest first. LookupError for an unknown one."""
+    return _module_graph(name) if not settings.DEBUG else _module_graph.__wrapped__(name)
+
+
+@lru_cache(maxsize=64)
+def _module_graph(name: str) -> tuple[str, ...]:
+    return tuple(_reachable(name, _static_imports))
+
+
+def _static_imports(name: str) -> list[str]:
+    path = finders.find(name)
+    if path is None:
+        raise LookupError(name)
+    return [_resolved(name, url) for url in _STATIC_IMPORT.findall(Path(path).read_text(encoding="utf-8"))]
+
+
+def _resolved(name: str, url: str) -> str:
+    """The static file that the module `name` means by `url`."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), url))
+
+
+def _reachable(name: str, imports_of: Callable[[str], Iterable[str]]) -> list[str]:
+    """`name` and all that its imports lead to, nearest first; modules may import each other in a circle."""
+    found = {name: None}
+    waiting = deque(found)
     while waiting:
-        new = imports.get(waiting.pop(), set()) - reached
-        reached |= new
+        new = [one for one in dict.fromkeys(imports_of(waiting.popleft())) if one not in found]
+        found |= dict.fromkeys(new)
         waiting += new
-    return reached
+    return list(found)

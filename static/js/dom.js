@@ -66,6 +66,12 @@ export function announce(message) {
   if (region) region.textContent = message;
 }
 
+/** Focus `element`, a part of `section`, unless the reader is busy with another part of the page. */
+export function focusIfFree(section, element) {
+  const { activeElement: focused } = document;
+  if (!focused || focused === document.body || focused.id === "main" || section.contains(focused)) element.focus();
+}
+
 /** A value kept in this browser; storage may be forbidden, then nothing is kept. */
 export const store = {
   read(key, fallback) {

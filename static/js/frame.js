@@ -1,6 +1,6 @@
 // The frame's own choices: narrow rail (kept by a cookie) and theme (kept by the server).
 
-import { on, post, setCookie, text } from "./dom.js";
+import { each, on, post, setCookie, text } from "./dom.js";
 import { toast } from "./toasts.js";
 
 const root = document.documentElement;
@@ -28,7 +28,13 @@ async function chooseTheme(event, button) {
   if (response?.type !== "opaqueredirect") toast({ text: text("requestFailed"), tone: "warning" });
 }
 
+/** Facets stand beside the results; where they would stand before them, they wait to be asked for. */
+function closeFacets(facets) {
+  if (window.matchMedia("(max-width: 60rem)").matches) facets.open = false;
+}
+
 export function start() {
+  each("[data-facets]", closeFacets);
   on("click", "[data-rail-toggle]", toggleRail);
   on("click", "[data-theme-choice] button", chooseTheme);
 }

@@ -1,5 +1,5 @@
 // The player: puts its parts together. Loaded by data-module of streaming/_player.html, on the watch page and wherever that
-// fragment lands. The picture does not wait for the controls: both are fetched side by side.
+// fragment lands. The picture does not wait for the controls.
 
 import { announce, each, store } from "./dom.js";
 import { open as openDialog } from "./dialogs.js";
@@ -19,6 +19,7 @@ import { readWords } from "./player/words.js";
 const SKIP_S = 5;
 const VOLUME_STEP = 0.1;
 const NOTE_MS = 4000;
+const PICTURE_FIRST_MS = 400; // so long controls stand back; of what is made on demand the picture takes longer
 const VOLUME = "player-volume";
 
 class Player {
@@ -28,6 +29,7 @@ class Player {
     this.video = section.querySelector("video");
     this.firstFrame = 0; // where it begins
     this.playback = null;
+    this.hasControls = false;
     this.reports = new Reports(section.dataset);
   }
 
@@ -59,7 +61,7 @@ class Player {
     const { section, video, word, reports, playback } = this;
     this.clock = new Clock(video, playback);
     this.shuttle = new Shuttle(video, this.clock);
-    this.source = new Source(video, reports);
+    this.source = new Source(video, reports, { hasHevc: this.hevc });
     this.timeline = new Timeline(section, { video, clock: this.clock });
     this.moment = new Moment({ section, video, clock: this.clock, reports });
     this.next = new Next({ section, word, video, announce });
@@ -101,15 +103,27 @@ class Player {
   /** The large button over the picture, until somebody plays or looks for a frame. */
   #inviteToPlay() {
     const { section, video } = this;
-    const done = () => (section.dataset.played = "");
+    const done = () => {
+      section.dataset.played = "";
+      this.source.begin();
+    };
     section.querySelector("[data-start]").addEventListener("click", () => this.toggle());
     video.addEventListener("play", done, { once: true });
     this.clock.addEventListener("frame", () => this.clock.frame !== this.firstFrame && done());
   }
 
-  /** Side by side with the first bytes of the picture, and only where there is one. */
+  /** After the first picture, if that comes soon: it shall not wait for them. Until then there are the browser's own. */
+  #giveControlsSoon() {
+    const { video } = this;
+    const give = () => this.#giveControls();
+    if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) give();
+    video.addEventListener("loadeddata", give, { once: true });
+    setTimeout(give, PICTURE_FIRST_MS);
+  }
+
   async #giveControls() {
-    if (this.section.dataset.ready !== undefined) return;
+    if (this.hasControls) return;
+    this.hasControls = true;
     await defineElements(this.word.dictionary("chrome:"));
     this.section.querySelector("media-controller").fullscreenElement = this.section;
     this.video.controls = false;
@@ -133,7 +147,8 @@ class Player {
     const begin = frame === null ? this.moment.begin(playback) : { frame, isResumed: false };
     this.firstFrame = begin.frame;
     if (begin.isResumed) this.#say(this.word("resumed", { time: this.clock.label(begin.frame) }));
-    this.#giveControls();
+    if (isEager) this.#giveControlsSoon();
+    else this.#giveControls();
     await this.source.load(playback, { at: begin.frame ? this.clock.secondsOf(begin.frame) : 0, isEager });
   }
 
@@ -155,7 +170,8 @@ class Player {
       await this.#loadOr(playback, { frame: hadPicture ? this.clock.frame : null });
       if (!isQuiet) this.video.play().catch(() => {}); // a failure comes as an error event
     } catch (error) {
-      this.states.stop({ state: "failed", message: error.message, code: "lost" });
+      if (isQuiet) this.states.poll();
+      else this.states.stop({ state: "failed", message: error.message, code: "lost" });
     }
   }
 

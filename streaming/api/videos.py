@@ -18,14 +18,16 @@ from catalog import filters
 from catalog.choices import FileKind
 from catalog.models import MediaFile
 from catalog.selectors import list_files
+from mam.jobs.models import JobPriority
 from mam.lib.keyset import keyset_page
 from streaming import playback, selectors, tokens
 from streaming.api.playback import viewer_of
 from streaming.choices import PlaybackMode, RenditionKind, RenditionState
 from streaming.delivery import PREFIX
 from streaming.errors import NothingToPlayError
-from streaming.models import StoredObject
+from streaming.models import Rendition
 from streaming.serializers import VideoPageSerializer, VideoSearchSerializer, VideoSerializer
+from streaming.services import renditions
 from streaming.views.media import send_file
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class VideoSearchView(APIView):
 
     @extend_schema(operation_id="videos_search", request=VideoSearchSerializer, responses=VideoPageSerializer)
     def post(self, request: Request) -> Response:
-        """Videos in which every word of `query` occurs in the name, the title, a tag or the path, newest first."""
+        """Videos that the search finds for `query`, newest first."""
         form = VideoSearchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         sent = dict(form.validated_data)
@@ -155,13 +157,12 @@ def _prefers_hls(accept: str) -> bool:
 
 
 def _proxy_address(file: MediaFile, viewer: playback.Viewer) -> str | None:
-    proxies = StoredObject.objects.filter(
-        rendition__file=file,
-        rendition__kind=RenditionKind.PROXY,
-        rendition__state=RenditionState.READY,
-        rendition__made_from=file.fingerprint,
-    )
-    name = proxies.values_list("name", flat=True).first()
-    if name is None:
+    """Where the proxy is; None without one. It is in use by that; one that was purged is made again, behind all other work."""
+    row = Rendition.objects.filter(file=file, kind=RenditionKind.PROXY).first()
+    if row is not None and row.state == RenditionState.PURGED:
+        renditions.want(file=file, kind=RenditionKind.PROXY, priority=JobPriority.LOW)
+    if row is None or row.state != RenditionState.READY or row.made_from != file.fingerprint:
         return None
+    renditions.note_use(row)
+    name = row.stored_objects.values_list("name", flat=True)[0]
     return f"{PREFIX}{tokens.issue(file, session_key=viewer.session_key).text}/o/{name}"

@@ -64,11 +64,13 @@ def pack_copied(source: Path, target: Path, *, borders: Sequence[Fraction], zero
         borders: where the picture's segments end, in seconds.
         zero: media time 0 on the clock of `source`, in seconds.
 
-    Raises UnfitSoundError.
+    Raises UnfitSoundError, EncodeIncompleteError.
     """
     with source.open("rb") as file:
         try:
             track = fmp4.read_track(file)
+        except fmp4.NoFragmentError:
+            return None
         except fmp4.Fmp4Error as error:
             raise EncodeIncompleteError(detail=str(error)) from error
         rate_hz = track.init.timescale

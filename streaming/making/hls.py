@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
+from mam.lib.ffmpeg import FfmpegFailedError
 from streaming import decision, selectors
 from streaming.making import ladder, remux
+from streaming.making.tracks import EncodeIncompleteError
 from streaming.services import decisions
 
 if TYPE_CHECKING:
@@ -18,11 +20,15 @@ messages.register({"hls_not_by_copy": gettext_noop("The file cannot be cut into 
 
 
 def make_hls(making: Making) -> Made:
-    """Make it. That a file turned out not to be fit for copying is kept: the next time it is encoded at once."""
+    """Make it. That a file turned out not to be fit for copying is kept: the next time it is encoded at once.
+
+    A copy that fails is no other thing, as long as its source is sound (`Making.source` has looked) and nobody stopped it.
+    """
     if decision.is_copyable(selectors.facts_of(making.file, selectors.find_playback(making.file))):
         try:
             return remux.make_remux(making)
-        except remux.UnfitForCopyError as error:
+        except (remux.UnfitForCopyError, FfmpegFailedError, EncodeIncompleteError) as error:
+            making.ctx.check()
             making.discard()
             making.ctx.log("hls_not_by_copy", reason=str(error))
             decisions.refuse_copy(file=making.file)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.choices import Presence
 from catalog.models import MediaFile
 from mam.lib import ffmpeg
-from mam.lib.errors import MamError
+from mam.lib.errors import MamError, gettext_noop
 from mam.lib.storages import StorageError
 from streaming.inputs import ffmpeg_input
 from streaming.making.workshop import check_space
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 _BASE_TIMEOUT_S = 3600
 _TIMEOUT_FACTOR = 60  # a small machine tone-maps 4K at a thirtieth of real time
+
+
+class MakingFailedError(MamError):
+    """A fault of ours, found in the log of the job: what it says there is not for viewers."""
+
+    code = "making_failed"
+    template = gettext_noop("A fault of the system kept this from being made. The log of its job says more.")
 
 
 @dataclass(slots=True)
@@ -104,13 +111,14 @@ def pace(progress: ffmpeg.Progress, seconds_left: Fraction) -> str:
 def make(ctx: JobContext, *, kind: str, maker: Maker) -> dict[str, Any] | None:
     """Make `kind` of the file that the job names (params: file_id) and publish it; None when it is not wanted (any more).
 
-    A failure of the file is noted in the rendition with the end of ffmpeg's log. What may pass (a source that is offline, a file that
-    changed meanwhile) is raised only: the job is tried again.
+    A failure of the file is noted in the rendition with the end of ffmpeg's log, and so is what nobody foresaw. What may pass (a source
+    that is offline, a file that changed meanwhile, a full disk) is raised only: the job is tried again. What is wanted of a file that is
+    absent, or of a source that is switched off, is wanted still.
     """
     file = MediaFile.objects.select_related("source", "folder").filter(pk=ctx.params["file_id"]).first()
     rendition = Rendition.objects.filter(file=file, kind=kind, state=Rendition.State.WANTED).first() if file else None
-    if file is None or rendition is None or file.presence != Presence.PRESENT:
-        return None  # what is wanted of an absent file is wanted still
+    if file is None or rendition is None or file.presence != Presence.PRESENT or not file.source.is_enabled:
+        return None
     if rendition.source_fingerprint != file.fingerprint:
         renditions.want(file=file, kind=kind)
         return None
@@ -123,10 +131,13 @@ def make(ctx: JobContext, *, kind: str, maker: Maker) -> dict[str, Any] | None:
         if error.is_permanent and not isinstance(error, StorageError):  # a wrong key is no fault of the file's
             renditions.fail(ctx, rendition, error, log_tail=getattr(error, "log_tail", ""))
         raise
-    except OSError as error:
+    except Exception as error:
         making.discard()
-        if error.errno == ENOSPC:
+        ctx.check()
+        if isinstance(error, OSError) and error.errno == ENOSPC:
             check_space()
+        else:
+            renditions.fail(ctx, rendition, MakingFailedError())
         raise
     except BaseException:
         making.discard()

@@ -71,6 +71,8 @@ def plan_for(making: Making) -> Plan:
 def make_ladder(making: Making) -> Made:
     """Make every track. Raises what `Making.source` and `Making.encode` raise, DiskSpaceError, EncodeIncompleteError."""
     plan = plan_for(making)
+    if not plan.rungs and not plan.audio:
+        raise tracks.NothingToEncodeError
     with workshop(needed_bytes=plan.needed_bytes) as directory:
         with making.source() as source:
             timeline = read_timeline(source, cancelled=making.ctx.cancelled)
@@ -125,7 +127,7 @@ def _made(making: Making, plan: Plan, timeline: Timeline, directory: Path, cpu_m
     made, frames = _store_video(making, plan, directory)
     made += [track for audio in plan.audio if (track := store_audio(making, audio, plan.grid, directory)) is not None]
     if not made:
-        raise tracks.EncodeIncompleteError(detail="neither picture nor sound")
+        raise tracks.NothingToEncodeError
     seconds = max(map(duration_of_track, made))
     made += [store_subtitles(making, subtitle, timeline, seconds, directory) for subtitle in plan.subtitles]
     top = plan.rungs[0] if plan.rungs else None

@@ -27,6 +27,11 @@ class EncodeIncompleteError(MamError):
     template = gettext_noop("What was encoded is not complete: %(detail)s")
 
 
+class NothingToEncodeError(EncodeIncompleteError):
+    code = "nothing_to_encode"
+    template = gettext_noop("Neither picture nor sound of the file can be decoded.")
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """A track in one file: an init segment, then the segments without holes."""

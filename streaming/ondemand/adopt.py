@@ -1,6 +1,6 @@
 """When all segments of a track have been made on demand they become a prepared one: put together, stored, and published.
 
-Only for a stream that no job is about to make: that one has every size, and subtitles.
+Only while no job makes the whole stream, with every size and subtitles: one that waits for its turn replaces them then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streaming.choices import RenditionKind, TrackKind
 from streaming.making import tracks
 from streaming.making.workshop import workshop
 from streaming.ondemand.headers import make_init
-from streaming.ondemand.plan import plan_for
+from streaming.ondemand.plan import plan_for, segments_directory
 from streaming.services import adoption
 from streaming.services.renditions import Made, MadeTrack
 from streaming.stores import hot, objects
@@ -36,15 +36,17 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 def request(file: MediaFile) -> None:
-    """Enqueue the job, from a thread that is not Django's."""
+    """Enqueue the job, from a thread that is not Django's; not while another job makes all tracks."""
     try:
+        if adoption.tracks_of(file) is None:
+            return
         enqueue(
             kind=KIND,
             params={"file_id": file.pk},
             subject=file.name,
             subject_url=reverse("catalog:file_detail", args=[file.pk]),
             key=f"adopt:{file.pk}",
-            priority=JobPriority.LOW,
+            priority=JobPriority.NORMAL,  # before ladders: the film is prepared by copying some files
         )
     finally:
         connections.close_all()
@@ -91,7 +93,7 @@ def _is_playable(plan: OnDemandPlan, names: set[str]) -> bool:
 
 
 def _directory(cache: HotCache, plan: OnDemandPlan, track: str) -> Path:
-    return cache.directory_of(file_id=plan.file_id, fingerprint=plan.version, track=track)
+    return segments_directory(cache, file_id=plan.file_id, version=plan.version, track=track)
 
 
 class _Adoption:

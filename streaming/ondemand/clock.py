@@ -6,13 +6,12 @@ Asked once per version of a file, of ffprobe, whose answers are those of the enc
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 from mam.lib import ffmpeg
+from streaming.ondemand.once import one_at_a_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +35,6 @@ _NAME = "clock.json"
 _WITHOUT_INDEX = {"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v", "mpegtsraw"}
 # Samples in a packet, of codecs in which all packets are alike.
 _PACKET_SAMPLES = {"aac": 1024, "mp3": 1152, "mp2": 1152, "dts": 512, "ac3": 1536, "eac3": 1536}
-_guard = threading.Lock()
-_looking: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +58,7 @@ class SourceClock:
 def read_clock(source: SourceInput, plan: OnDemandPlan, cache: HotCache) -> SourceClock:
     """The clock of the file that `source` opens. Raises FfmpegFailedError and its kin."""
     path = _path_of(plan, cache)
-    with _guard:
-        looking = _looking.setdefault(path, threading.Lock())
-    with looking:  # picture and sound begin at once: one look is enough for both
+    with one_at_a_time(path):  # picture and sound begin at once: one look is enough for both
         found = _kept(path)
         if found is None:
             found = _look(source, plan)

@@ -165,7 +165,7 @@ class Run:
                     raise EncoderFailedError(child.log_tail, detail=f"no output for {_STALL_S:g} s")
                 continue
             silent_since = time.monotonic()
-            for segment in packer.feed(chunk) if chunk else packer.finish():
+            for segment in packer.feed(chunk) if chunk else self._rest(packer, child):
                 if segment.index >= self._end:  # another run's: it came in one piece with the one before
                     return True
                 self._check(source, child)
@@ -173,6 +173,13 @@ class Run:
             if not chunk:
                 return self._next >= self._end
         return True
+
+    def _rest(self, packer: Packer, child: Child) -> list[MadeSegment]:
+        """The last segment of the film, which may be short. Any other that is short is half of one: the encoder died, or the picture
+        ended before the sound."""
+        if child.wait() or packer.index != self.order.plan.grid.count - 1:
+            return []
+        return packer.finish()
 
     def _interest(self, asked: Asked) -> Interest:
         """Whether viewers follow. A question counts until its viewer goes elsewhere, or leaves without a word.

@@ -65,7 +65,7 @@ def video_graph(given: Input, plan: OnDemandPlan, rung: Rung, index: int) -> Any
     video = given.opened(start - _video_margin(given, plan, index))[str(picture.stream_index)]
     video = video.filter("setpts", f"round(PTS-({start.numerator}/{start.denominator})/TB)")
     if given.is_padded:
-        video = video.filter("tpad", stop_mode="clone", stop_duration=2 * int(_TAIL_MARGIN_S))
+        video = video.filter("tpad", stop_mode="clone", stop=-1)  # `frames:v` ends it
     video = encoding.video_filters(video, picture, rung)
     options = encoding.video_options(rung, grid) | {"frames:v": grid.total_frames - grid.first_frame(index)}
     return ffmpeg.output(video, "pipe:1", f="mp4", movflags=FRAGMENTS, **_BARE, **options).global_args("-copyts")

@@ -6,6 +6,7 @@ through the same filters and options has the same headers as the film.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import ffmpeg as ffmpeg_python
@@ -39,7 +40,12 @@ def _audio(facts: AudioFacts) -> bytes:
 
 
 def _video(plan: OnDemandPlan, picture: PictureFacts, rung: Rung) -> bytes:
-    words = ffmpeg.command(_graph(plan, picture, rung), log_level="error")
+    return _init_of(tuple(ffmpeg.command(_graph(plan, picture, rung), log_level="error")))
+
+
+@lru_cache(maxsize=256)  # most films of an archive are of a few kinds
+def _init_of(words: tuple[str, ...]) -> bytes:
+    """The init segment that the ffmpeg call `words` writes first."""
     done = process.run(words, timeout_s=_TIMEOUT_S, memory_limit_bytes=ffmpeg.MEMORY_LIMIT_BYTES)
     cutter = fmp4.FragmentCutter()
     try:

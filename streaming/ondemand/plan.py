@@ -5,10 +5,15 @@ Nothing is read from the source: a playlist exists before the first byte of the 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING
+
+from django.conf import settings
 
 from mam.lib.media import aac
 from streaming import encoding
@@ -17,10 +22,14 @@ from streaming.ondemand.errors import SegmentMissingError
 from streaming.tokens import version_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from catalog.models import MediaFile
     from streaming.encoding import AudioFacts, PictureFacts, Rung, SegmentGrid
+    from streaming.stores.hot import HotCache
 
 AUDIO_CODECS = "mp4a.40.2"  # AAC-LC
+_REVISION = 1  # of how segments are encoded: another one where old and new segments of a track would not fit together
 _AUDIO_OVERHEAD = Fraction(105, 100)  # what packaging and a lively encoder add to the nominal rate
 
 
@@ -97,6 +106,17 @@ class OnDemandPlan:
             height_px=rung.height_px,
             rate=self.grid.rate,
         )
+
+
+def segments_directory(cache: HotCache, *, file_id: int, version: str, track: str) -> Path:
+    """Where the segments of a track lie in the cache. Those of other presets lie elsewhere: in one track they would not fit together."""
+    digest = _digest(json.dumps([_REVISION, settings.MAM_PRESETS["hls"]], sort_keys=True))
+    return cache.directory_of(file_id=file_id, fingerprint=f"{version}-{digest}", track=track)
+
+
+@lru_cache(maxsize=8)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def plan_for(file: MediaFile) -> OnDemandPlan | None:

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -23,13 +24,14 @@ from django.conf import settings
 from catalog.choices import Presence
 from catalog.models import MediaFile
 from mam.lib.errors import MamError
-from streaming.errors import MediaChangedError, MediaGoneError
+from streaming.errors import MediaChangedError, MediaGoneError, MediaSourceOfflineError
 from streaming.inputs import ffmpeg_input
 from streaming.ondemand import adopt, clock, headers
 from streaming.ondemand.claims import Claims, viewer_of
 from streaming.ondemand.encoder import Order, Run
 from streaming.ondemand.errors import EncoderBusyError, EncoderFailedError, SegmentMissingError
-from streaming.ondemand.plan import OnDemandPlan, plan_for
+from streaming.ondemand.once import one_at_a_time
+from streaming.ondemand.plan import OnDemandPlan, plan_for, segments_directory
 from streaming.ondemand.slots import Slot, Slots
 from streaming.stores import hot
 
@@ -43,6 +45,7 @@ _SLOT_WAIT_S = 3.0  # what a seek has left behind ends within this time
 _FAILED_S = 5.0  # a failure answers everybody who waits for the same segment, and who asks again at once
 _FILM_S = 60.0  # how long a look into the database is believed; the source is looked at by every run anyway
 _MAX_FILMS = 256
+_LOOKS_AHEAD = 4  # files opened ahead at once: a source that hangs takes no more threads
 _SOUND_SLOTS = 4  # for each encoder of pictures: sound costs a fiftieth of it
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +65,8 @@ class OnDemand:
         directory = cache.root / ".encoders"
         self._slots = {True: Slots(directory, "picture", encoders), False: Slots(directory, "sound", encoders * _SOUND_SLOTS)}
         self._films: OrderedDict[tuple[int, str], _Film] = OrderedDict()
+        self._looked: OrderedDict[tuple[int, str], float] = OrderedDict()
+        self._ahead = ThreadPoolExecutor(_LOOKS_AHEAD, thread_name_prefix="look-ahead")
         self._failures: dict[Path, tuple[float, MamError]] = {}
         self._runs: set[Run] = set()
         self._lock = threading.Lock()
@@ -73,8 +78,13 @@ class OnDemand:
         if not self.cache.use(path):
             plan = (await self._film(file_id, version)).plan
             plan.check(track)
-            self.cache.put(path, await asyncio.to_thread(headers.make_init, plan, track))
+            await asyncio.to_thread(self._make_init, path, plan, track)
         return path
+
+    def _make_init(self, path: Path, plan: OnDemandPlan, track: str) -> None:
+        with one_at_a_time(path):
+            if not path.exists():
+                self.cache.put(path, headers.make_init(plan, track))
 
     async def segment(self, file_id: int, version: str, track: str, index: int, *, viewer: str = "") -> Path:
         """Segment `index` (from 0) of a track, as soon as it is there.
@@ -92,13 +102,27 @@ class OnDemand:
                 claims.ask(index, viewer_of(viewer))
         return path
 
+    def leave(self, *, viewer: str) -> None:
+        """`viewer` has closed the player: encoders that nobody else follows end."""
+        for slots in self._slots.values():
+            slots.departures.note(viewer_of(viewer))
+
     def look_ahead(self, file: MediaFile, plan: OnDemandPlan) -> None:
         """Somebody is about to play `file` (with source and folder): open it meanwhile, so that the first segment has not to wait.
 
-        In a thread; whatever goes wrong is said to who asks for the segment.
+        In a thread, once a minute at most; whatever goes wrong is said to who asks for the segment.
         """
-        if not clock.is_known(plan, self.cache):
-            threading.Thread(target=self._look, args=(file, plan), name=f"look-{file.pk}", daemon=True).start()
+        if clock.is_known(plan, self.cache):
+            return
+        key, now = (plan.file_id, plan.version), time.monotonic()
+        with self._lock:
+            if now - self._looked.get(key, -_FILM_S) < _FILM_S:
+                return
+            self._looked[key] = now
+            self._looked.move_to_end(key)
+            while len(self._looked) > _MAX_FILMS:
+                self._looked.popitem(last=False)
+        self._ahead.submit(self._look, file, plan)
 
     def _look(self, file: MediaFile, plan: OnDemandPlan) -> None:
         try:
@@ -182,7 +206,7 @@ class OnDemand:
     def _directory(self, file_id: int, version: str, track: str) -> Path:
         if not track.isascii() or not track.isalnum():
             raise SegmentMissingError
-        return self.cache.directory_of(file_id=file_id, fingerprint=version, track=track)
+        return segments_directory(self.cache, file_id=file_id, version=version, track=track)
 
     async def _film(self, file_id: int, version: str) -> _Film:
         key, now = (file_id, version), time.monotonic()
@@ -211,6 +235,8 @@ def _load(file_id: int, version: str) -> tuple[MediaFile, OnDemandPlan]:
     file = MediaFile.objects.select_related("source", "folder").prefetch_related("streams").filter(pk=file_id).first()
     if file is None or file.presence != Presence.PRESENT:
         raise MediaGoneError
+    if not file.source.is_enabled:
+        raise MediaSourceOfflineError
     plan = plan_for(file)
     if plan is None:
         raise SegmentMissingError

@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
 
 def tracks_of(file: MediaFile) -> set[str] | None:
-    """The names of the tracks that are prepared of this version of `file`; None while a job is to prepare all of them."""
-    row = Rendition.objects.filter(file=file, kind=RenditionKind.HLS).first()
+    """The names of the tracks that are prepared of this version of `file`; None while a job prepares all of them."""
+    row = Rendition.objects.filter(file=file, kind=RenditionKind.HLS).select_related("job").first()
     if row is None:
         return set()
-    if row.state == RenditionState.WANTED:
+    if renditions.is_being_made(row, file):
         return None
-    is_present = row.state == RenditionState.READY and row.made_from == file.fingerprint
-    return set(row.tracks.values_list("name", flat=True)) if is_present else set()
+    return set(row.tracks.values_list("name", flat=True)) if row.made_from == file.fingerprint else set()
 
 
 def publish(file: MediaFile, made: Made) -> bool:
-    """Add tracks to the stream of `file` inside the caller's fenced transaction. False when a job is to make it by now."""
+    """Add tracks to the stream of `file` inside the caller's fenced transaction. False when a job makes it by now.
+
+    What waits for its turn to be made is played meanwhile, and is wanted still: these are not all tracks.
+    """
     row, _is_new = Rendition.objects.select_for_update().get_or_create(
         file=file, kind=RenditionKind.HLS, defaults={"state": RenditionState.PURGED, "source_fingerprint": file.fingerprint}
     )
-    if row.state == RenditionState.WANTED:
+    if renditions.is_being_made(row, file):
         return False
     if row.source_fingerprint != file.fingerprint:
         row.source_fingerprint, row.attempts = file.fingerprint, 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from mam.lib.bulk import chunks
 from mam.lib.storages import ObjectMissingError
 from streaming.choices import ObjectState
 from streaming.errors import StoreSuspectError
@@ -43,6 +44,7 @@ class Inventory:
     orphans: list[StoredEntry] = field(default_factory=list)  # old enough to be certain
     missing: list[StoredObject] = field(default_factory=list)
     changed: list[StoredObject] = field(default_factory=list)  # of another size
+    returned: list[StoredObject] = field(default_factory=list)  # as they should be, although somebody missed them
 
     @property
     def damaged(self) -> dict[int, ObjectState]:
@@ -80,8 +82,8 @@ def take_inventory(*, older_than: timedelta | None = None, step: Callable[[float
 def delete_orphans(inventory: Inventory) -> int:
     """Delete the orphans that are still without a row; how many."""
     count = 0
-    for start in range(0, len(inventory.orphans), _CHUNK):
-        names = {entry.name for entry in inventory.orphans[start : start + _CHUNK]}
+    for orphans in chunks(inventory.orphans, _CHUNK):
+        names = {entry.name for entry in orphans}
         names -= set(StoredObject.objects.filter(name__in=names).values_list("name", flat=True))
         store.storage().delete_many(names)
         count += len(names)
@@ -110,6 +112,8 @@ def _compare(prefix: str, listed: dict[str, StoredEntry], inventory: Inventory, 
             inventory.missing.append(row)
         elif name in listed and listed[name].size_bytes != row.size_bytes:
             inventory.changed.append(row)
+        elif name in listed and row.state == ObjectState.MISSING:
+            inventory.returned.append(row)
 
 
 def _buckets_with_rows(folder: str) -> set[str]:

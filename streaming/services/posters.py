@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import MediaFile, Source
+from mam.lib.bulk import CHUNK, chunks
 from streaming.models import Rendition
 from streaming.selectors import POSTERS
 from streaming.services import renditions
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from streaming.services.renditions import Made
-
-_CHUNK = 500
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def want_posters(*, file_ids: Iterable[int]) -> set[int]:
     Return the ids of the sources that now want one of these. A version for which making failed MAX_ATTEMPTS times is left alone.
     """
     source_ids: set[int] = set()
-    for ids in _chunks(file_ids):
+    for ids in chunks(file_ids):
         posters = {poster.file_id: poster for poster in POSTERS.filter(file__in=ids)}
         lacking = []
         for file in _videos().filter(pk__in=ids):
@@ -113,12 +110,6 @@ def _write_wanted(files: list[MediaFile], posters: dict[int, Rendition]) -> None
 
 def _ids_of_all_videos() -> Iterator[int]:
     last = 0
-    while ids := list(_videos().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_CHUNK]):
+    while ids := list(_videos().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         yield from ids
         last = ids[-1]
-
-
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

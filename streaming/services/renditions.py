@@ -16,11 +16,13 @@ from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.choices import FileKind, Presence
 from mam.accounts import access
 from mam.accounts.services import record_audit
-from mam.jobs.errors import JobInterruptedError
+from mam.jobs.errors import JobInterruptedError, WorkerLostError
 from mam.jobs.models import JobPriority, JobState
 from mam.jobs.services import enqueue
+from streaming import selectors
 from streaming.choices import RenditionKind, RenditionState
 from streaming.models import Rendition, StoredObject, Track
 from streaming.stores import objects as store
@@ -39,6 +41,7 @@ MAKE_RENDITION = "streaming.make_rendition"
 MAX_ATTEMPTS = 2  # per version of the file
 LOG_LINES = 50
 _SHOWN_WITH_PLAYER = (RenditionKind.STORYBOARD, RenditionKind.WAVEFORM)
+_FORGOTTEN_AT_ONCE = 200
 _ACCESS_STEP = datetime.timedelta(hours=1)  # `last_access_at` is not written more often
 
 
@@ -103,7 +106,7 @@ def want(*, file: MediaFile, kind: str, priority: int = JobPriority.NORMAL, user
             file=file, kind=kind, defaults={"state": RenditionState.WANTED, "source_fingerprint": file.fingerprint}
         )
         is_settled = row.source_fingerprint == file.fingerprint and row.state in {RenditionState.READY, RenditionState.FAILED}
-        if (is_settled or _is_being_made(row, file)) and not again:
+        if (is_settled or is_being_made(row, file)) and not again:
             return row
         row.job = _enqueue(file, kind, priority, user)
         if is_settled or row.state != RenditionState.WANTED or row.source_fingerprint != file.fingerprint:
@@ -113,7 +116,18 @@ def want(*, file: MediaFile, kind: str, priority: int = JobPriority.NORMAL, user
     return row
 
 
-def _is_being_made(row: Rendition, file: MediaFile) -> bool:
+def want_forgotten() -> None:
+    """Enqueue again what is wanted and could be made, but has no job any more: its source was offline, its worker was killed.
+
+    A bounded number at a time. A version that its workers did not survive MAX_ATTEMPTS times is given up.
+    """
+    for row in selectors.list_forgotten_renditions(limit=_FORGOTTEN_AT_ONCE):
+        if row.job is not None and row.job.error_code == WorkerLostError.code:
+            write_failure(row, row.job.error_code, row.job.error_params)
+        want(file=row.file, kind=row.kind, priority=row.job.priority if row.job is not None else JobPriority.LOW)
+
+
+def is_being_made(row: Rendition, file: MediaFile) -> bool:
     """A job is at it now: another one would find nothing to do."""
     is_wanted = row.state == RenditionState.WANTED and row.source_fingerprint == file.fingerprint
     return is_wanted and row.job is not None and row.job.state == JobState.RUNNING
@@ -153,11 +167,13 @@ def write(rendition: Rendition, made: Made, *, is_merged: bool = False) -> bool:
     """Write what was made for `rendition` (as it was when work began) inside the caller's fenced transaction.
 
     False when another version is wanted by now: nothing is written, the caller discards. Old objects are deleted after commit.
-    `is_merged`: tracks are added to those of the same version, of the same name replaced; else everything old goes.
+    `is_merged`: tracks are added to those of the same version, of the same name replaced, and a whole stream that is wanted is wanted
+    still; else everything old goes.
     """
     row = Rendition.objects.select_for_update().filter(pk=rendition.pk, source_fingerprint=rendition.source_fingerprint).first()
     if row is None:
         return False
+    is_still_wanted = is_merged and row.state == RenditionState.WANTED
     is_merged = is_merged and row.made_from == row.source_fingerprint
     _remove(_replaced(row, made) if is_merged else row.stored_objects.all())
     tracks = {track.object.name: track for track in made.tracks}
@@ -171,7 +187,8 @@ def write(rendition: Rendition, made: Made, *, is_merged: bool = False) -> bool:
         )
         if made_object.name in tracks:
             Track.objects.create(rendition=row, object=stored, **tracks[made_object.name].columns())
-    row.state, row.made_from = RenditionState.READY, row.source_fingerprint
+    row.state = RenditionState.WANTED if is_still_wanted else RenditionState.READY
+    row.made_from = row.source_fingerprint
     row.details = row.details | made.details if is_merged else made.details
     row.cpu_ms = row.cpu_ms + made.cpu_ms if is_merged else made.cpu_ms
     row.size_bytes = row.stored_objects.aggregate(size=Sum("size_bytes"))["size"] or 0
@@ -234,13 +251,26 @@ def note_use(row: Rendition) -> None:
 
 
 def note_viewing(*, file: MediaFile) -> None:
-    """Somebody plays `file`: the pictures beside its player are in use, and what was purged is made again, behind all other work."""
-    rows = list(Rendition.objects.filter(file=file, kind__in=[*_SHOWN_WITH_PLAYER, RenditionKind.HLS]))
-    touch(row.pk for row in rows if row.kind in _SHOWN_WITH_PLAYER)
-    for row in rows:
-        is_wished = row.kind in _SHOWN_WITH_PLAYER or settings.MAM_PREPARE != "never"
-        if row.state == RenditionState.PURGED and is_wished:
-            want(file=file, kind=row.kind, priority=JobPriority.LOW)
+    """Somebody plays `file`: the pictures beside its player are in use. What it lacks of them, and what was purged, is made behind all
+    other work.
+    """
+    rows = {row.kind: row for row in Rendition.objects.filter(file=file, kind__in=[*_SHOWN_WITH_PLAYER, RenditionKind.HLS])}
+    touch(row.pk for kind, row in rows.items() if kind in _SHOWN_WITH_PLAYER)
+    for kind in (*_SHOWN_WITH_PLAYER, RenditionKind.HLS):
+        if _is_missed(file, kind, rows.get(kind)):
+            want(file=file, kind=kind, priority=JobPriority.LOW)
+
+
+def _is_missed(file: MediaFile, kind: RenditionKind, row: Rendition | None) -> bool:
+    """Whether a viewing has `kind` made: again after it was purged, for the first time or for a new version by policy."""
+    may_prepare = settings.MAM_PREPARE != "never"
+    if row is not None and row.state == RenditionState.PURGED:
+        return may_prepare or kind in _SHOWN_WITH_PLAYER
+    if not may_prepare or file.presence != Presence.PRESENT or (row is not None and row.source_fingerprint == file.fingerprint):
+        return False
+    if kind == RenditionKind.STORYBOARD:
+        return file.kind == FileKind.VIDEO and bool(file.video_codec)
+    return kind == RenditionKind.WAVEFORM and bool(file.audio_codec)
 
 
 def _replaced(row: Rendition, made: Made) -> Any:

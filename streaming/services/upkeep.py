@@ -1,25 +1,27 @@
-"""The nightly look at all renditions: wishes that were forgotten, what nobody uses, what is damaged, what belongs to nothing."""
+"""The nightly look at all renditions: wishes that were forgotten, what nobody uses, what is damaged, what belongs to nothing. What
+players reported long ago goes as well.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from mam.accounts.access import require
-from mam.jobs.models import Job, JobPriority
+from mam.jobs import nightly
+from mam.jobs.models import JobPriority
 from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
-from streaming.services import fixity, posters, purging, renditions
+from streaming.services import fixity, posters, purging, renditions, watching
 from streaming.stores import hot
 
 if TYPE_CHECKING:
     from mam.accounts.models import User
     from mam.jobs.context import JobContext
+    from mam.jobs.models import Job
     from streaming.services.fixity import FixityReport, Step
 
 TIDY_KIND = "streaming.tidy"
@@ -47,20 +49,13 @@ def request_tidy(*, user: User | None) -> Job:
 
 def request_due_tidy() -> None:
     """The clock's question: have it done if it is time."""
-    last_at = Job.objects.filter(kind=TIDY_KIND).order_by("-pk").values_list("created_at", flat=True).first()
-    if is_due(timezone.now(), last_at):
+    if nightly.is_due(kind=TIDY_KIND, hour=settings.MAM_UPKEEP_HOUR):
         request_tidy(user=None)
-
-
-def is_due(now: datetime, last_at: datetime | None) -> bool:
-    """Once a night, at the hour of the settings; at once when two nights were missed, or there never was one."""
-    if last_at is None or now - last_at > timedelta(hours=36):
-        return True
-    return timezone.localtime(now).hour == settings.MAM_UPKEEP_HOUR and now - last_at > timedelta(hours=12)
 
 
 def tidy(ctx: JobContext) -> dict[str, Any]:
     """Do all of it; the numbers of what was done. Each part bears being done again. StoreSuspectError, StorageErrors."""
+    watching.purge_old_faults()
     posters.want_outdated_posters()
     purged = purging.purge_unused(check=ctx.check)
     for kind in purged:

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils import timezone
 
 from mam.accounts.access import require
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _WATCHED_PERCENT = 95  # who got so far has seen it: the next time begins at the beginning
 _MAX_FAULTS_AN_HOUR = 60  # of one user and file: a player in a loop shall not fill the table
+_PURGED_AT_ONCE = 500  # small transactions: other writers wait for each
 
 
 def keep_position(*, user: User, file: MediaFile, position_ms: int) -> None:
@@ -44,3 +46,10 @@ def report_fault(*, user: User, file: MediaFile, code: str, position_ms: int | N
         file=file, user=user, code=code, mode=mode, position_ms=position_ms, detail=detail, browser=browser
     )
     logger.warning("playback fault %s of file %s at %s ms (%s): %r", fault.code, file.pk, position_ms, mode or "-", fault.detail)
+
+
+def purge_old_faults() -> None:
+    """Delete faults that were reported more than `settings.MAM_JOB_KEEP_DAYS` days ago, in batches."""
+    old = PlaybackFault.objects.filter(at__lt=timezone.now() - timedelta(days=settings.MAM_JOB_KEEP_DAYS))
+    while batch := list(old.values_list("pk", flat=True)[:_PURGED_AT_ONCE]):
+        PlaybackFault.objects.filter(pk__in=batch).delete()

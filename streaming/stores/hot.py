@@ -1,9 +1,9 @@
 """The hot tier: bytes near the viewers, in a local folder with a budget. Everything in it can be made or fetched again.
 
-Two things lie here: segments made on demand (`directory`), and blocks of objects whose store is on another machine
+Two things lie here: segments made on demand (`directory_of`), and blocks of objects whose store is on another machine
 (`read_through`). Any number of processes use one folder:
 
-- an entry appears whole, by rename; its time of last use is the file's mtime;
+- an entry appears whole, by rename; its time of last use is the file's access time (nginx makes validators of the other one);
 - the sweep deletes what was used longest ago, never what a reader holds (a shared lock on the file) or was handed out within
   the last seconds (nginx opens files by their path);
 - how many bytes there are is counted in one small file, added to before an entry appears: a process killed in between leaves the
@@ -34,8 +34,6 @@ from streaming.stores.hot_sweep import Sweeper, Swept
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from catalog.models import MediaFile
-
 BLOCK_BYTES = 2 * 1024 * 1024  # of fetched objects: a segment of 4 s is one or two
 _HEAD = struct.Struct("<II")  # of a block's file: length and CRC-32 of what follows, so that a torn write is no block
 _NUMBER = struct.Struct("<q")
@@ -59,12 +57,8 @@ class HotCache:
     reserve_bytes: int = _DISK_RESERVE_BYTES
 
     # --- segments made on demand -------------------------------------------------------------------------------------
-    def directory(self, file: MediaFile, track: str) -> Path:
-        """Where the segments of `track` of this version of `file` lie. Made by the first `put`."""
-        return self.directory_of(file_id=file.pk, fingerprint=file.fingerprint, track=track)
-
     def directory_of(self, *, file_id: int, fingerprint: str, track: str) -> Path:
-        """As `directory`, without a row."""
+        """Where what was made of one version of a file lies. Made by the first `put`."""
         return self.root / "segments" / f"{file_id % 256:02x}" / f"{file_id}-{fingerprint}" / track
 
     def put(self, path: Path, data: bytes) -> None:
@@ -96,8 +90,9 @@ class HotCache:
     def use(self, path: Path) -> bool:
         """Note that somebody needs the entry now, so that it stays for the next seconds at least. False: there is none."""
         try:
-            if time.time() - path.stat().st_mtime > _USED_STEP_S:
-                os.utime(path)
+            status = path.stat()
+            if time.time() - status.st_atime > _USED_STEP_S:
+                os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
         except FileNotFoundError:
             return False
         return True

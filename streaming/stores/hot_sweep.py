@@ -59,7 +59,7 @@ class Sweeper:
         for entry in sorted(entries, key=lambda entry: entry.used_at):
             if evicted_bytes >= excess_bytes or entry.used_at > self._now - IN_USE_S:
                 break
-            if _delete_unused(entry.path):
+            if _delete_unused(entry.path, used_at=entry.used_at):
                 evicted_bytes += entry.size_bytes
                 evicted_files += 1
         return Swept(kept_bytes - evicted_bytes, kept_files - evicted_files, evicted_bytes, evicted_files)
@@ -77,7 +77,7 @@ class Sweeper:
                 has_entries = True
                 with contextlib.suppress(FileNotFoundError):
                     status = child.stat(follow_symlinks=False)
-                    yield Entry(status.st_mtime, status.st_size, child.path)
+                    yield Entry(status.st_atime, status.st_size, child.path)
         if not is_root:
             for child in hidden:
                 yield from self._drafts(child, has_entries=has_entries)
@@ -104,12 +104,14 @@ def _list(folder: str) -> list[os.DirEntry[str]]:
         return []
 
 
-def _delete_unused(path: str) -> bool:
-    """Delete a file unless a reader holds it, by `flock` or a record lock. True: it is gone."""
+def _delete_unused(path: str, *, used_at: float = math.inf) -> bool:
+    """Delete a file unless a reader holds it, by `flock` or a record lock, or somebody used it after `used_at`. True: it is gone."""
     try:
         with Path(path).open("r+b") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(opened.fileno()).st_atime > used_at:
+                return False
             Path(path).unlink()
     except (BlockingIOError, PermissionError):  # fcntl(2) says EAGAIN or EACCES
         return False

@@ -61,7 +61,7 @@ def main(request: HttpRequest, token: str) -> HttpResponse:
         return refusal(error)
     if not stream.is_whole:
         decisions.prepare_viewed(file=file, needs=selectors.get_decision(file).mode)
-        if stream.plan is not None:
+        if stream.plan is not None and stream.is_online:
             ondemand().look_ahead(file, stream.plan)
     return _text(streams.main_playlist(tracks, query=f"?{ON_DEMAND}=1" if is_on_demand else ""), PLAYLIST_TYPE)
 

@@ -23,7 +23,7 @@ from mam.lib import http_range
 from mam.lib.api import error_body
 from mam.lib.errors import MamError
 from streaming.access import get_user
-from streaming.errors import MediaChangedError
+from streaming.errors import MediaChangedError, MediaSourceOfflineError
 from streaming.media_types import content_type, is_shown_inline
 from streaming.selectors import get_playable_file
 from streaming.source_files import ByteStream, OpenFile, open_file
@@ -52,6 +52,8 @@ async def media(request: HttpRequest, file_id: int, name: str) -> HttpResponseBa
 
 async def send_file(request: HttpRequest, file: MediaFile) -> HttpResponseBase:
     """The answer with the bytes of `file` (with source and folder) that a GET or HEAD asks for. Who asks was checked before."""
+    if not file.source.is_enabled:
+        return refusal(MediaSourceOfflineError())
     try:
         opened = await open_file(file.source, file.path)
     except MamError as error:

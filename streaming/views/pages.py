@@ -13,7 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.errors import ObjectNotFoundError
 from catalog.services.viewing import record_view
 from streaming import playback, selectors
+from streaming.choices import PlaybackMode
 from streaming.forms import FaultForm, PositionForm
+from streaming.ondemand.plan import plan_for
+from streaming.ondemand.service import service as ondemand
 from streaming.services import decisions, renditions, watching
 
 if TYPE_CHECKING:
@@ -45,8 +48,11 @@ def watch(request: HttpRequest, file_id: int) -> HttpResponse:
     parts = selectors.list_content_parts(user=user, file=file)
     previous, following = selectors.find_neighbours(file, parts)
     posters = selectors.poster_urls({part.pk for part in parts})
+    player = _player_state(request, file, following)
+    if player.playback["mode"] == PlaybackMode.ON_DEMAND and (plan := plan_for(file)) is not None:
+        ondemand().look_ahead(file, plan)  # while the browser fetches the player
     context = {
-        "player": _player_state(request, file, following),
+        "player": player,
         "file": file,
         "parts": [(part, posters[part.pk]) for part in parts] if len(parts) > 1 else [],
         "previous": previous,

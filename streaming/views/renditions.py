@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from mam.jobs.models import JobPriority
+from catalog.choices import ProbeState
+from mam.jobs.models import JobPriority, JobState
 from mam.lib import messages
 from streaming import effort, selectors
 from streaming.choices import RenditionKind, RenditionState
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from catalog.models import MediaFile
     from mam.accounts.models import User
+    from mam.jobs.models import Job
 
 _TONES = {
     RenditionState.READY: ("success", "check"),
@@ -34,6 +36,7 @@ _TONES = {
     RenditionState.FAILED: ("danger", "error"),
     RenditionState.PURGED: ("", "x"),
 }
+_TONES_OF_ENDED = {JobState.FAILED: ("danger", "error"), JobState.CANCELLED: ("", "x")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,29 @@ class KindRow:
     @property
     def look(self) -> tuple[str, str]:
         """Tone and icon of its state."""
+        if self._ended:
+            return _TONES_OF_ENDED[JobState(self._ended.state)]
         return _TONES[RenditionState(self.row.state)] if self.row else ("", "")
+
+    @property
+    def label(self) -> str:
+        """Its state. What is wanted while its job has ended without it waits for somebody, or until it is tried again."""
+        shown = self._ended or self.row
+        return shown.get_state_display() if shown else ""
 
     @property
     def is_running(self) -> bool:
         """A job works on it, or will."""
-        return bool(self.row and self.row.state == RenditionState.WANTED and self.row.job and self.row.job.finished_at is None)
+        return bool(self._job and self._job.finished_at is None)
+
+    @property
+    def _job(self) -> Job | None:
+        """The one that makes what is wanted, or was to make it."""
+        return self.row.job if self.row and self.row.state == RenditionState.WANTED else None
+
+    @property
+    def _ended(self) -> Job | None:
+        return self._job if self._job and self._job.state in _TONES_OF_ENDED else None
 
     @property
     def can_be_purged(self) -> bool:
@@ -121,6 +141,7 @@ def _panel(request: HttpRequest, file: MediaFile) -> HttpResponse:
         "reasons": [reason_text(reason) for reason in decision.reasons],
         "rows": rows,
         "may_make": request.user.has_perm(MAKE_RENDITION),
+        "can_be_made": file.probe_state == ProbeState.DONE,
         "is_running": any(row.is_running for row in rows),
     }
     return render(request, "streaming/_renditions.html", context)

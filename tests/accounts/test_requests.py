@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory, Client, RequestFactory
 
 from mam.accounts import services
-from mam.accounts.context import RequestIdFilter, current_request_id
+from mam.accounts.context import MaskingFormatter, RequestIdFilter, current_request_id
 from mam.accounts.errors import PermissionDeniedError
 from mam.accounts.middleware import MamErrorMiddleware, RequestIdMiddleware
 from mam.accounts.models import AuditEntry
@@ -22,6 +22,7 @@ from mam.lib.errors import MamError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from pytest_django.fixtures import Settings
 
     from mam.accounts.models import User
 
@@ -78,6 +79,23 @@ def test_log_lines_name_the_request() -> None:
     RequestIdMiddleware(view)(RequestFactory().get("/", headers={"X-Request-ID": GIVEN}))
     logger.warning("outside")
     assert stream.getvalue().splitlines() == [f"[{GIVEN}] inside", "[-] outside"]
+
+
+@pytest.mark.django_db
+def test_what_is_refused_is_logged_with_its_request_and_without_its_token(client: Client, settings: Settings) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(RequestIdFilter())
+    line = {name: value for name, value in settings.LOGGING["formatters"]["line"].items() if name != "()"}
+    handler.setFormatter(MaskingFormatter(**line))
+    logger = logging.getLogger("django.request")
+    logger.addHandler(handler)
+    try:
+        client.get(f"/hls/{'A1b2-_' * 10}/main.m3u8", headers={"X-Request-ID": GIVEN})
+    finally:
+        logger.removeHandler(handler)
+    (text,) = stream.getvalue().splitlines()
+    assert text.endswith(f"[{GIVEN}] Forbidden: /hls/…/main.m3u8")
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

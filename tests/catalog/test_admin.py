@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from catalog.choices import Placement, SourceState
 from catalog.models import Catalog, Collection, Content, MediaFile, PathRule, Player, Series, Source, Tag
+from catalog.search import index
 from catalog.services.file_systems import Credentials, credentials_of
 from catalog.services.placement import place_all
 from mam.accounts.models import AuditEntry
@@ -177,6 +178,7 @@ def test_files_are_searched_by_words_in_the_path(operator: Client) -> None:
     source = make_source()
     make_file("WSOP/2024/final.mp4", source=source)
     make_file("HCL/2024/final.mp4", source=source)
+    index.refresh_all()
     page = operator.get(changelist("mediafile") + "?q=wsop+FINAL").content.decode()
     assert "WSOP/2024" in page
     assert "HCL/2024" not in page

@@ -8,6 +8,7 @@ import pytest
 
 from catalog.choices import Placement
 from catalog.models import Catalog, Collection, Content, MediaFile, Player, Tag
+from catalog.search import index
 from catalog.services.placement import place_all, recount_series
 from tests.factories import (
     make_catalog,
@@ -89,6 +90,7 @@ def test_files_are_narrowed(viewer_api: APIClient, query: str, expected: set[str
         "collection": make_collection(files=[files["sound"]]).pk,
         "catalog": content.series.catalog_id,
     }
+    index.refresh_all()
     answer = viewer_api.get(f"{API}/files/?{query.format(**ids)}")
     assert answer.status_code == 200, answer.json()
     names = {file.pk: name for name, file in files.items()}

@@ -52,7 +52,3 @@ def test_hangul_from_a_mac_has_the_key_of_hangul_from_a_keyboard() -> None:
 )
 def test_extension_is_what_people_take_for_one(name: str, expected: tuple[str, str]) -> None:
     assert text.split_extension(name) == expected
-
-
-def test_search_words_are_folded_and_each_once() -> None:
-    assert text.words("  Day1  WSOP day1 ") == ["day1", "wsop"]

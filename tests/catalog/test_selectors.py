@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,6 @@ from tests.factories import (
 if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
-    from catalog.models import MediaFile
     from mam.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -161,64 +159,6 @@ def test_recent_videos_leave_out_sound_and_what_is_gone(viewer: User) -> None:
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def archive() -> dict[str, MediaFile]:
-    source = make_source()
-    return {
-        "nfd": make_file(unicodedata.normalize("NFD", "WSOP/2024/파이널_테이블.mp4"), source=source),
-        "titled": make_file("x/C0001.MXF", source=source, title="하이 롤러 Final"),
-        "tagged": make_file("x/C0002.mp4", source=source, tags=[make_tag("Bluff")]),
-        "percent": make_file("x/100%_sure.mp4", source=source),
-    }
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("테이블", ["nfd"]),
-        ("WSOP 파이널", ["nfd"]),
-        ("wsop 롤러", []),
-        ("FINAL 롤러", ["titled"]),
-        ("c000", ["tagged", "titled"]),
-        ("c000 mxf", ["titled"]),
-        ("bluff", ["tagged"]),
-        ("bluff x/", []),
-        ("0%_", ["percent"]),
-        ("   ", []),
-        ("", []),
-    ],
-)
-def test_search_wants_every_word_somewhere(viewer: User, archive: dict[str, MediaFile], query: str, expected: list[str]) -> None:
-    names = {file.pk: name for name, file in archive.items()}
-    assert [names[file.pk] for file in selectors.search_files(user=viewer, query=query)] == expected
-
-
-def test_search_narrows_by_kind_source_and_folder_and_leaves_out_missing_files(viewer: User) -> None:
-    source = make_source()
-    video = make_file("WSOP/2024/deep/final.mp4", source=source)
-    sound = make_file("WSOP/final.wav", source=source)
-    elsewhere = make_file("WSOP/final.mp4")
-    gone = make_file("WSOP2/final.mp4", source=source, presence=Presence.MISSING)
-
-    def found(**narrow: object) -> set[MediaFile]:
-        return set(selectors.search_files(user=viewer, query="final", **narrow))  # type: ignore[arg-type]
-
-    assert found() == {video, sound, elsewhere}
-    assert found(kinds=["audio"]) == {sound}
-    assert found(source=source) == {video, sound}
-    assert found(folder=make_folder(source, "WSOP")) == {video, sound}
-    assert found(folder=make_folder(source, "WSOP/2024")) == {video}
-    assert gone in found(with_missing=True)
-
-
-def test_counting_stops_at_the_cap(viewer: User) -> None:
-    source = make_source()
-    for number in range(5):
-        make_file(f"final {number}.mp4", source=source)
-    rows = selectors.search_files(user=viewer, query="final")
-    assert (selectors.count_capped(rows), selectors.count_capped(rows, cap=3)) == (5, 3)
-
-
 # --- curation, numbers ------------------------------------------------------------------------------------------------
 def test_collections_come_as_a_tree_in_three_queries(viewer: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     source = make_source()
@@ -258,7 +198,6 @@ def test_the_totals_of_the_library_come_from_roll_ups(viewer: User, django_asser
         lambda user: selectors.list_files(user=user),
         lambda user: selectors.get_file(user=user, file_id=1),
         lambda user: selectors.list_recent_files(user=user),
-        lambda user: selectors.search_files(user=user, query="x"),
         lambda user: selectors.list_collection_tree(user=user),
         lambda user: selectors.list_tags(user=user),
         lambda user: selectors.list_players(user=user),

@@ -81,8 +81,12 @@ def _watch_another_scan_wait_for_its_server_and_go_on(page: Page, system: Runnin
 
 
 def _wait_until_idle(system: RunningSystem) -> None:
-    """Found files are analysed and have their pictures."""
-    eventually(lambda: system.count(BUSY) == 0, within_s=JOB_ENDS_WITHIN_MS / 1000, what="all jobs end")
+    """Found files are analysed, have their pictures, and can be searched."""
+    eventually(
+        lambda: system.count(BUSY) + system.count("SELECT count(*) FROM catalog_searchchange") == 0,
+        within_s=JOB_ENDS_WITHIN_MS / 1000,
+        what="all jobs end",
+    )
 
 
 def _find_by_search(page: Page) -> None:

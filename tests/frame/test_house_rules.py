@@ -134,21 +134,6 @@ def test_the_players_words_are_all_there_and_used() -> None:
     assert {word for word in written if word.split(":")[0] not in families | {"chrome"}} - asked == set()
 
 
-def test_the_watch_page_asks_at_once_for_all_that_the_player_imports() -> None:
-    def closure(name: str, seen: set[str]) -> set[str]:
-        seen.add(name)
-        text = Path(str(finders.find(name))).read_text(encoding="utf-8")
-        for target in re.findall(r"""(?:\bfrom|\bimport)\s+["'](\.[^"']+)["']""", text):
-            found = os.path.normpath(Path(name).parent / target)
-            if found not in seen:
-                closure(found, seen)
-        return seen
-
-    text = text_of(ROOT / "templates" / "streaming" / "_player_modules.html")
-    asked = set(re.findall(r'modulepreload" href="{% static "([^"]+)"', text))
-    assert asked - {"vendor/hls/hls.min.mjs"} == closure("js/player.js", set()) - closure("js/main.js", set())
-
-
 def test_media_chrome_knows_the_words_that_are_translated_for_it() -> None:
     template = text_of(ROOT / "templates" / "streaming" / "_player_words.html")
     english = (ROOT / "node_modules" / "media-chrome" / "dist" / "lang" / "en.js").read_text(encoding="utf-8")

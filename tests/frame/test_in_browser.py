@@ -10,9 +10,10 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import expect
 
+from catalog.search import index
 from mam.jobs import log
 from mam.jobs.models import Job, JobState, LogLevel
-from tests.factories import make_content, make_file, make_job, make_source, make_user
+from tests.factories import make_content, make_file, make_job, make_player, make_source, make_user
 from tests.fixtures.browser import axe_violations
 
 if TYPE_CHECKING:
@@ -103,6 +104,30 @@ def test_the_keyboard_leads_everywhere(open_as: Callable[..., Page]) -> None:
     page.wait_for_url("**/jobs/**")
 
 
+def test_the_search_box_completes_what_is_typed(open_as: Callable[..., Page]) -> None:
+    make_player("Phil Ivey", name_ko="필 아이비")
+    page = open_as("/styleguide")
+    box, options = page.locator("[data-search]"), page.locator("#suggestions > [role=option]")
+    page.keyboard.press("/")
+    page.keyboard.type("final 아이비")
+    expect(options).to_have_count(1)
+    expect(box).to_have_attribute("aria-expanded", "true")
+    assert axe_violations(page) == []
+    page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
+    expect(box).to_be_focused()
+    box.fill("final pla")
+    expect(options).to_have_count(1)
+    page.keyboard.press("ArrowUp")  # the last one: the field, which goes on in the box
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("final player:")
+    expect(options.first).to_contain_text("Phil Ivey")
+    page.keyboard.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", "suggestion-1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/?q=final+player%3A%22Phil+Ivey%22")
+
+
 def test_lists_are_walked_by_arrows_and_by_letters(open_as: Callable[..., Page]) -> None:
     first, second = (make_job(subject=f"job {number}") for number in (1, 2))
     page = open_as("/jobs/?state=waiting")
@@ -127,6 +152,7 @@ def test_cards_are_walked_along_the_line_and_along_the_column(open_as: Callable[
     source = make_source()
     for number in range(8):
         make_file(f"final {number}.mp4", source=source)
+    index.refresh_all()
     page = open_as("/search/?q=final")
     cards = page.locator(".card-grid a.media-link")
     expect(cards).to_have_count(8)

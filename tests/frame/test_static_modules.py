@@ -9,6 +9,8 @@ import pytest
 from django.core.management import call_command
 from whitenoise.storage import MissingFileError
 
+from mam.lib.static_modules import module_graph
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -98,3 +100,15 @@ def test_scripts_of_packages_are_left_as_they_are(site: Site) -> None:
     text = '/* import htmx from "./not/here"; */ const load = () => import("elsewhere");\n'
     site.write("package/script.js", text)
     assert (site.root / site.collect()["package/script.js"]).read_text() == text
+
+
+def test_the_graph_of_a_module_is_all_it_imports_before_it_runs(settings: Settings, tmp_path: Path) -> None:
+    site = Site(settings, tmp_path)
+    site.use_written_files_only()
+    site.write("js/entry.js", 'import { a } from "./a.js";\nimport "./b.js";\nconst later = () => import("./later.js");\n')
+    site.write("js/a.js", 'export * from "./shared.js";\nimport { entry } from "./entry.js";\n')
+    site.write("js/b.js", 'import {\n  one,\n  two,\n} from "./shared.js";\n')
+    site.write("js/shared.js", "export const one = 1, two = 2;\n")
+    assert module_graph("js/entry.js") == ("js/entry.js", "js/a.js", "js/b.js", "js/shared.js")
+    with pytest.raises(LookupError):
+        module_graph("js/none.js")

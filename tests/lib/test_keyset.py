@@ -135,7 +135,11 @@ def test_reads_ranges_and_never_counts_or_skips() -> None:
 
 @pytest.mark.parametrize("ordering", [["-state", "-id"], ["-id"]])
 def test_each_range_is_served_by_the_index_from_its_very_row(ordering: list[str]) -> None:
-    make_jobs([{"kind": "a"} for _ in range(50)])
+    # Few of many, so that no other way is as good to the database's mind.
+    Job.objects.bulk_create(Job(kind="a", queue="fast", state="done" if number % 50 else "queued") for number in range(5000))
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE jobs_job")  # what it knows of the table is else a matter of chance
     page = keyset_page(Job.objects.all(), ordering, keyset_page(Job.objects.all(), ordering, None, 5).next, 5)
     with CaptureQueriesContext(connection) as queries:
         keyset_page(Job.objects.all(), ordering, page.next, 5)

@@ -28,7 +28,7 @@ class Machine:
     def install_needs(self, *, as_root: bool) -> subprocess.CompletedProcess[str]:
         """Run the bootstrap's first step for what the product needs, in a Python of its own."""
         code = "from scripts import bootstrap as b; b.SEARCH_PATH = b.os.environ['PATH']; b.install_system_packages(b.NEEDED_TO_RUN)"
-        pretend = "" if as_root else "import os; os.geteuid = lambda: 1000; "
+        pretend = f"import os; os.geteuid = lambda: {0 if as_root else 1000}; "
         environment = {"PATH": str(self.programs)}
         return subprocess.run(
             [sys.executable, "-c", pretend + code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -12,6 +12,7 @@ from streaming import tokens
 from streaming.stores import objects
 from tests.factories import make_file, make_source, make_user
 from tests.fixtures.nginx import nginx, site_of, write_config
+from tests.fixtures.servers import free_port
 from tests.streaming.conftest import Shelf, cookie_of, media_url, noise
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def test_nginx_takes_the_site(tmp_path: Path) -> None:
-    config = write_config(tmp_path, site_of(upstream_port=9, static=tmp_path), 8)
+    config = write_config(tmp_path, site_of(upstream_port=free_port(), static=tmp_path), free_port())
     done = subprocess.run(["nginx", "-t", "-p", tmp_path, "-c", config], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr

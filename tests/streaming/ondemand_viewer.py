@@ -1,7 +1,7 @@
 """A process like a web process, with viewers who ask for segments: for tests of several of them, and of one that is killed.
 
-`python -m tests.streaming.ondemand_viewer CACHE FILE_ID TRACK INDEX...` asks for all segments at once, says "INDEX CHECKSUM" of each
-and in the end "made N": how many of them were encoded here.
+`python -m tests.streaming.ondemand_viewer CACHE FILE_ID TRACK INDEX...` says "ready", waits for a line, asks for all segments at once,
+says "INDEX CHECKSUM" of each and in the end "made N": how many of them were encoded here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ async def main(cache: str, file_id: str, track: str, *indices: str) -> None:
         data = await player.segment(track, index)
         say(f"{index} {hashlib.sha256(data).hexdigest()}")
 
+    say("ready")
+    await asyncio.to_thread(sys.stdin.readline)
     await asyncio.gather(*(fetch(int(index)) for index in indices))
     await asyncio.to_thread(door.close)
     say(f"made {door.made}")

@@ -10,13 +10,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.choices import Presence, ProbeState, SourceState
+from catalog.choices import Presence, ProbeReason, ProbeState, SourceState
+from catalog.search import index
 from mam.accounts.services import create_api_key
-from mam.jobs.models import Job, JobState
-from streaming import tokens
-from streaming.choices import PlaybackMode, RenditionKind, RenditionState
+from mam.jobs.models import Job, JobPriority, JobState
+from mam.jobs.testing import run_pending
+from streaming import tasks, tokens
+from streaming.choices import ObjectState, PlaybackMode, RenditionKind, RenditionState
 from streaming.models import Playback, PlaybackFault, Rendition, StoredObject, WatchPosition
-from streaming.services import decisions
+from streaming.services import decisions, upkeep, watching
 from tests.factories import make_content, make_file, make_rendition, make_source, make_stream, make_tag, make_user
 from tests.streaming.conftest import Shelf, Viewer, noise
 from tests.streaming.stream_rows import make_stream_rows
@@ -151,6 +153,15 @@ def test_h264_in_another_container_is_a_copy_once_that_was_made(browser: Client)
     assert playback_of(browser, file)["mode"] == "remux"
 
 
+def test_a_copy_whose_sound_is_damaged_is_encoded_with_sound_and_one_without_its_subtitles_is_played(browser: Client) -> None:
+    file = make_plain("film.mkv", container="matroska,webm")
+    make_stream_rows(file, "v0", "a0", "s0")
+    StoredObject.objects.filter(track__name="s0").update(state=ObjectState.MISSING)
+    assert playback_of(browser, file)["mode"] == "remux"
+    StoredObject.objects.filter(track__name="a0").update(state=ObjectState.MISSING)
+    assert playback_of(browser, file)["mode"] == "on_demand"
+
+
 def test_hevc_is_direct_for_a_browser_that_says_it_plays_it(browser: Client) -> None:
     file = make_file("film.mp4", video_codec="hevc")
     make_stream(file, "video", codec="hevc", pixel_format="yuv420p10le")
@@ -279,6 +290,18 @@ def test_faults_are_kept_and_bounded(browser: Client, user: User, caplog: pytest
     assert browser.post(url, {"code": "<b>"}).status_code == 400
 
 
+@pytest.mark.usefixtures("own_store")
+def test_faults_are_kept_for_as_long_as_jobs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_PURGED_AT_ONCE", 2)
+    settings.MAM_JOB_KEEP_DAYS = 30
+    file = make_film()
+    for days in (29, 31, 32, 33):
+        PlaybackFault.objects.create(file=file, code=f"{days}", at=timezone.now() - timedelta(days=days))
+    tasks.enqueue_tidy()
+    run_pending("fast", kinds=[upkeep.TIDY_KIND])
+    assert [fault.code for fault in PlaybackFault.objects.all()] == ["29"]
+
+
 def test_what_was_given_up_is_tried_again_when_a_viewer_asks(browser: Client) -> None:
     file = make_film()
     url = reverse("streaming:retry", args=[file.pk])
@@ -336,12 +359,30 @@ def test_the_panel_makes_purges_and_shows_how_far_it_is(operator: Client) -> Non
     Job.objects.update(state=JobState.RUNNING, progress_done=1, progress_total=4, progress_note="2.0× · 0:30")
     page = operator.get(reverse("streaming:file_renditions", args=[file.pk]), headers=ENGLISH).content.decode()
     assert "2.0× · 0:30" in page and f"/jobs/{job.pk}/" in page
+    Job.objects.update(state=JobState.CANCELLED, finished_at=timezone.now())
+    page = operator.get(reverse("streaming:file_renditions", args=[file.pk]), headers=ENGLISH).content.decode()
+    assert "Cancelled" in page and "Waiting" not in page
     Rendition.objects.update(state=RenditionState.FAILED, error_code="media_gone", log_tail="[mxf] broken <here>", job=None)
     page = operator.get(reverse("streaming:file_renditions", args=[file.pk]), headers=ENGLISH).content.decode()
     assert "The file is no longer on its source." in page and "[mxf] broken &lt;here&gt;" in page
     assert 'hx-trigger="every' not in page
     assert operator.post(reverse("streaming:rendition_make", args=[file.pk, "hls"])).status_code == 302
     assert operator.post(reverse("streaming:rendition_make", args=[file.pk, "nothing"])).status_code == 404
+
+
+def test_why_a_file_was_not_understood_is_why_it_does_not_play(browser: Client) -> None:
+    file = make_film()
+    type(file).objects.update(probe_state=ProbeState.FAILED, probe_reason=ProbeReason.TRUNCATED)
+    (reason,) = browser.get(reverse("streaming_api:playback", args=[file.pk]), headers=ENGLISH).json()["reasons"]
+    assert reason["message"] == "The file ends too early: it was cut off or not copied completely. So it cannot be played."
+
+
+def test_of_what_was_not_understood_nothing_is_offered_to_be_made(operator: Client) -> None:
+    file = make_film()
+    make = reverse("streaming:rendition_make", args=[file.pk, "hls"])
+    assert make in operator.get(reverse("streaming:file_renditions", args=[file.pk])).content.decode()
+    type(file).objects.update(probe_state=ProbeState.FAILED)
+    assert make not in operator.get(reverse("streaming:file_renditions", args=[file.pk])).content.decode()
 
 
 def test_core_hours_are_summed(operator: Client, browser: Client) -> None:
@@ -365,12 +406,14 @@ def test_videos_are_listed_newest_first_by_pages(browser: Client, django_assert_
     assert [item["id"] for item in second["items"]] == [video.pk for video in reversed(videos)][4:]
     with django_assert_max_num_queries(7):
         browser.get("/api/videos?limit=7")
+    index.refresh_all()
     assert len(browser.get("/api/videos?q=3").json()["items"]) == 1
 
 
 def test_videos_are_searched_by_words_and_conditions(browser: Client) -> None:
     found = make_plain("WSOP/2024/결승 1부.mp4", tags=[make_tag("bluff")], duration_ms=3_600_000)
     make_plain("HCL/other.mp4")
+    index.refresh_all()
 
     def ids(**sent: Any) -> list[int]:
         response = browser.post("/api/videos/search", sent, content_type="application/json")
@@ -380,6 +423,9 @@ def test_videos_are_searched_by_words_and_conditions(browser: Client) -> None:
     assert ids(query="결승") == ids(query="BLUFF wsop") == ids(min_duration_ms=1_000_000) == [found.pk]
     assert ids(query="결승", max_duration_ms=1000) == []
     assert len(ids()) == 2
+    overlooked = browser.post("/api/videos/search", {"q": "final"}, content_type="application/json")
+    assert (overlooked.status_code, list(overlooked.json()["params"])) == (400, ["q"])
+    assert browser.get("/api/videos/search").status_code == 405
     page = browser.post("/api/videos/search", {"limit": 1}, content_type="application/json").json()
     assert ids(limit=1, cursor=page["next"]) == [found.pk]
     for wrong in ({"limit": 0}, {"source": 999_999}, {"cursor": "x"}, {"min_duration_ms": "soon"}):
@@ -406,6 +452,20 @@ def test_a_stream_that_browsers_do_not_play_is_its_proxy_or_a_playlist(browser: 
     row = make_rendition(file, RenditionKind.PROXY)
     assert browser.get(url, headers={"Accept": "video/mp4"})["Location"].endswith(f"/o/{row.stored_objects.get().name}")
     assert "/main.m3u8" in browser.get(url, headers={"Accept": "application/vnd.apple.mpegurl"})["Location"]
+
+
+def test_a_proxy_that_is_used_stays_and_one_that_was_purged_comes_back(browser: Client) -> None:
+    file = make_film()
+    row = make_rendition(file, RenditionKind.PROXY, last_access_at=timezone.now() - timedelta(days=59))
+    browser.get(f"/api/videos/{file.pk}/stream")
+    row.refresh_from_db()
+    assert row.last_access_at > timezone.now() - timedelta(minutes=1)
+    Rendition.objects.update(state=RenditionState.PURGED, made_from="")
+    assert "/main.m3u8" in browser.get(f"/api/videos/{file.pk}/stream")["Location"]
+    row.refresh_from_db()
+    assert row.state == RenditionState.WANTED
+    job = Job.objects.get()
+    assert (row.job, job.kind, job.priority) == (job, "streaming.proxy", JobPriority.LOW)
 
 
 def test_a_stream_of_nothing_says_so(browser: Client) -> None:

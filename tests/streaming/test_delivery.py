@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from streaming import tokens
-from streaming.delivery import CutShortError, Delivery
+from streaming.choices import ObjectState
+from streaming.delivery import CHUNK_BYTES, CutShortError, Delivery
+from streaming.models import Rendition, StoredObject
 from streaming.ondemand.errors import EncoderBusyError
 from streaming.stores import objects
 from tests.factories import make_file, make_user
@@ -108,6 +110,7 @@ def test_the_whole_object_comes_with_what_caches_and_players_need(person: Person
     assert (response.status, response.headers["Content-Length"], body) == (200, "2500000", b"")
     response, _ = person.viewer.get(url, Range="bytes=2500000-")
     assert (response.status, response.headers["Content-Range"]) == (416, "bytes */2500000")
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,17 @@ def test_an_object_that_is_gone_is_404_with_a_reason(person: Person) -> None:
     assert (response.status, code_of(body), response.headers["Cache-Control"]) == (404, "stream_part_missing", "no-store")
 
 
+def test_an_object_that_should_be_there_is_not_offered_again(person: Person) -> None:
+    file = make_file("a.mxf")
+    name = store(file, b"content")
+    row = Rendition.objects.create(file=file, kind="hls", state="ready", source_fingerprint=file.fingerprint, made_from=file.fingerprint)
+    kept = StoredObject.objects.create(rendition=row, name=name, size_bytes=7, checksum="x")
+    objects.discard([name])
+    person.viewer.get(address(person.token(file), name))
+    kept.refresh_from_db()
+    assert kept.state == ObjectState.MISSING
+
+
 def test_a_hundred_viewers_get_their_own_bytes_without_a_query(person: Person, asgi_server: AsgiServer) -> None:
     file, content = make_file("a.mxf"), noise(4_000_000)
     url = address(person.token(file), store(file, content))
@@ -151,12 +165,12 @@ def test_a_hundred_viewers_get_their_own_bytes_without_a_query(person: Person, a
 
 
 def test_nothing_of_a_request_asks_the_database(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In whatever thread: the query counter sees only its own."""
+    """In whatever thread: the query counter sees only its own. That an object is missing would be noted, and is said without it too."""
     file = make_file("a.mxf")
     url = address(person.token(file), store(file, b"content"))
 
     def refuse(*_: Any) -> None:
-        raise AssertionError("a connection was asked for")
+        raise OperationalError("a connection was asked for")
 
     monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", refuse)
     assert person.viewer.get(url)[1] == b"content"
@@ -311,6 +325,9 @@ class Maker:
                 self.cancelled.set()
         return self._made(str(index), file_id, version, track, viewer)
 
+    def leave(self, *, viewer: str) -> None:
+        self.asked.append(("leave", viewer))
+
     def _made(self, name: str, *arguments: Any) -> Path:
         self.asked.append((name, *arguments))
         if self.error:
@@ -320,7 +337,7 @@ class Maker:
         return path
 
 
-async def ask(delivery: Delivery, path: str, *, leaves: bool = False) -> tuple[int, dict[str, str], bytes]:
+async def ask(delivery: Delivery, path: str, *, method: str = "GET", leaves: bool = False) -> tuple[int, dict[str, str], bytes]:
     """One request without a server; with `leaves`, the viewer goes away at once."""
     sent: list[dict[str, Any]] = []
 
@@ -332,7 +349,7 @@ async def ask(delivery: Delivery, path: str, *, leaves: bool = False) -> tuple[i
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await delivery({"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}, receive, send)
+    await delivery({"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}, receive, send)
     if not sent:
         return 0, {}, b""
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
@@ -341,6 +358,10 @@ async def ask(delivery: Delivery, path: str, *, leaves: bool = False) -> tuple[i
 
 async def _elsewhere(*_: Any) -> None:
     raise AssertionError("not under /stream/")
+
+
+async def _unexpected(name: str) -> None:
+    raise AssertionError(f"{name} is not missing")
 
 
 @pytest.fixture
@@ -352,7 +373,7 @@ def maker(tmp_path: Path) -> Maker:
 def made(maker: Maker) -> tuple[Delivery, str, str]:
     """A delivery of what `maker` makes, and token and version of a file."""
     file = MediaFileStandIn()
-    return Delivery(_elsewhere, lambda: maker), tokens.issue(file, session_key=None).text, tokens.version_of(file.fingerprint)  # type: ignore[arg-type]
+    return Delivery(_elsewhere, lambda: maker, _unexpected), tokens.issue(file, session_key=None).text, tokens.version_of(file.fingerprint)  # type: ignore[arg-type]
 
 
 class MediaFileStandIn:
@@ -382,14 +403,24 @@ async def test_a_viewer_who_leaves_is_not_worked_for(maker: Maker, made: tuple[D
     await asyncio.wait_for(maker.cancelled.wait(), 5)
 
 
+async def test_a_player_says_that_its_viewer_leaves(maker: Maker, made: tuple[Delivery, str, str]) -> None:
+    delivery, token, _ = made
+    assert (await ask(delivery, f"/stream/{token}/left", method="POST"))[0] == 204
+    assert maker.asked == [("leave", token)]
+    assert (await ask(delivery, f"/stream/{token}/left"))[0] == 405
+    assert (await ask(delivery, f"/stream/{token[:-4]}AAAA/left", method="POST"))[0] == 403
+    assert maker.asked == [("leave", token)]
+
+
 async def test_bytes_that_end_too_early_are_never_taken_for_whole(maker: Maker, made: tuple[Delivery, str, str]) -> None:
     _, token, _ = made
     path = await maker.segment(12, "", "v720", 3, viewer="")
+    path.write_bytes(bytes(3 * CHUNK_BYTES))
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.body":
             path.write_bytes(b"cut")
 
     class Kept(Maker):
@@ -398,8 +429,8 @@ async def test_bytes_that_end_too_early_are_never_taken_for_whole(maker: Maker, 
 
     scope = {"type": "http", "method": "GET", "path": f"/stream/{token}/s/v720/3.m4s", "headers": [], "query_string": b""}
     with pytest.raises(CutShortError):
-        await Delivery(_elsewhere, lambda: Kept(maker.directory))(scope, _patient, send)
-    assert [message["type"] for message in sent] == ["http.response.start"]
+        await Delivery(_elsewhere, lambda: Kept(maker.directory), _unexpected)(scope, _patient, send)
+    assert [len(message.get("body", b"")) for message in sent] == [0, CHUNK_BYTES]
 
 
 async def _patient() -> dict[str, Any]:

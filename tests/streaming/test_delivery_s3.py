@@ -67,6 +67,22 @@ def test_a_store_that_is_away_or_lacks_an_object_is_said_without_its_address(buc
     assert response.headers["Retry-After"] and str(bucket.server.ports["proxy"]).encode() not in body
 
 
+def test_what_was_there_and_is_not_any_more_is_refused_before_a_byte_is_sent(bucket: Bucket, asgi_server: AsgiServer) -> None:
+    file, content = make_film(), noise(5_000_000)
+    name = objects.put(f"{objects.folder_for(file_id=file.pk, kind='hls')}/v720.mp4", content, content_type="video/mp4").name
+    url = f"/stream/{tokens.issue(file, session_key=None).text}/o/{name}"
+    viewer = Viewer(asgi_server)
+    assert viewer.get(url, Range="bytes=0-9")[0].status == 206
+    objects.discard([name])
+    response, body = viewer.get(url, Range="bytes=4000000-4000009")
+    assert (response.status, json.loads(body)["code"]) == (404, "stream_part_missing")
+    bucket.server.kill("proxy")
+    response, body = viewer.get(url, Range="bytes=4000000-4000009")
+    assert (response.status, json.loads(body)["code"]) == (503, "stream_store_offline")
+    assert response.headers["Retry-After"]
+    assert viewer.get(url, Range="bytes=0-9")[1] == content[:10]
+
+
 def test_a_playlist_may_name_the_store_itself(bucket: Bucket, settings: Settings, asgi_server: AsgiServer) -> None:
     settings.S3_PRESIGNED = True
     file = make_film()

@@ -39,13 +39,18 @@ X264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-pix_fmt", "yuv42
 AAC = ("-c:a", "aac", "-b:a", "96k")
 MPEG2 = ("-c:v", "mpeg2video", "-b:v", "6M", "-bf", "2", "-c:a", "pcm_s16le")
 
-# Seeks to a moment and resolves with the number on the screen once the picture of that moment is there.
+# Seeks to a moment and resolves with the number on the screen once the picture of that moment is there; says what the page shows instead.
 SEEK = f"""async (seconds) => {{
   const video = document.querySelector("video");
-  const painted = new Promise((resolve) => video.requestVideoFrameCallback(() => resolve()));
+  const told = () => `${{video.readyState}} ${{video.error?.message}} ${{document.querySelector("[data-player]").innerText}}`;
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error(`no picture of ${{seconds}} s: ${{told()}}`)), 90_000));
+  const painted = new Promise((resolve) => {{  // that of a seek before it may come first
+    const look = (_, {{ mediaTime }}) => (Math.abs(mediaTime - seconds) < 0.2 ? resolve() : video.requestVideoFrameCallback(look));
+    video.requestVideoFrameCallback(look);
+  }});
   const sought = new Promise((resolve) => video.addEventListener("seeked", resolve, {{ once: true }}));
   video.currentTime = seconds;
-  await sought;
+  await Promise.race([sought, late]);
   await Promise.race([painted, new Promise((resolve) => setTimeout(resolve, 1500))]);
   return {SHOWN_FRAME};
 }}"""
@@ -66,6 +71,19 @@ WATCH = """() => {
     video.requestVideoFrameCallback(note);
   };
   video.requestVideoFrameCallback(note); video.muted = true; video.play();
+}"""
+
+# Moves on from each moment as soon as the other one beside it has arrived, and never lets a picture stand.
+DRAG = """async (places) => {
+  const video = document.querySelector("video");
+  const isThere = (seconds) =>
+    [...Array(video.buffered.length).keys()].some((range) => video.buffered.start(range) <= seconds && seconds < video.buffered.end(range));
+  for (const [seconds, awaited] of places) {
+    while (!isThere(awaited)) {
+      video.currentTime = seconds + Math.random() / 100;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
 }"""
 
 
@@ -89,7 +107,7 @@ MPEG2_RATES = {"23.976", "25", "29.97", "59.94"}
 
 
 @pytest.fixture
-def visitor(page: Page, asgi_server: AsgiServer) -> Page:
+def visitor(asgi_server: AsgiServer, page: Page) -> Page:
     name, _, value = cookie_of(make_user("viewer", language="en")).partition("=")
     page.context.add_cookies([{"name": name, "value": value, "url": asgi_server.url}])
     return page
@@ -167,6 +185,17 @@ def test_playing_over_three_borders_shows_every_frame_once(visitor: Page, asgi_s
     around = [border + offset for border in (100, 200, 300) for offset in range(-3, 4)]
     visitor.evaluate("document.querySelector('video').pause()")
     assert [visitor.evaluate(SEEK, middle_of(frame, rate)) for frame in around] == around
+
+
+def test_dragging_about_before_the_first_picture_may_end_at_the_end(visitor: Page, asgi_server: AsgiServer, shelf: Shelf) -> None:
+    """Nothing arrives any more that could tell the player to look whether something follows."""
+    rate = RATES["25"]
+    file = shelve(shelf, "dragged.mxf", Numbered(rate, int(SECONDS * rate), MPEG2))
+    visitor.route(lambda url: url.endswith("/3.m4s"), lambda _route: None)  # after the second place: on its way for ever
+    visitor.goto(f"{asgi_server.url}/watch/{file.pk}/")
+    until(visitor, "(document.querySelector('video')?.readyState ?? 0) >= 1")
+    visitor.evaluate(DRAG, [(22.7, SECONDS - 0.1), (8.8, 8.9)])
+    assert visitor.evaluate(SEEK, middle_of(646, rate)) == 646
 
 
 def test_frames_of_a_variable_rate_are_shown_at_their_times(visitor: Page, asgi_server: AsgiServer, shelf: Shelf) -> None:

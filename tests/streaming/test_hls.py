@@ -10,13 +10,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from catalog.choices import FileKind
+from catalog.choices import FileKind, SourceState
 from mam.jobs.models import Job
 from streaming import tokens
 from streaming.choices import ObjectState, RenditionKind, RenditionState
 from streaming.models import Rendition, StoredObject
 from streaming.stores import objects
-from tests.factories import make_file, make_stream
+from tests.factories import make_file, make_source, make_stream
 from tests.streaming.rfc8216 import MediaPlaylist, Multivariant, read_media, read_multivariant
 from tests.streaming.stream_rows import INIT_BYTES, SEGMENT_BYTES, make_stream_rows
 
@@ -162,6 +162,17 @@ def test_what_a_stream_lacks_is_made_on_demand() -> None:
     assert main.of_type("SUBTITLES")
 
 
+@pytest.mark.parametrize("away", [{"state": SourceState.OFFLINE}, {"is_enabled": False}], ids=["offline", "switched off"])
+@pytest.mark.parametrize("query", ["", "?on_demand=1"])
+def test_without_its_source_a_stream_is_what_was_prepared_of_it(away: dict[str, Any], query: str) -> None:
+    file = make_film(source=make_source(**away))
+    make_stream_rows(file, "v720", "a0", "s0")
+    player = Player(file)
+    assert heights(player.check_all(query)) == ["v720"]
+    assert "/o/" in player.track(f"a0.m3u8{query}").segments[0].uri
+    assert player.client.get(f"{player.base}v480.m3u8{query}").status_code == 404
+
+
 def test_a_player_that_found_it_broken_gets_everything_on_demand() -> None:
     file = make_film()
     make_stream_rows(file, "v1080", "v720", "v480", "v360", "a0")
@@ -178,6 +189,16 @@ def test_what_was_damaged_or_made_of_an_older_version_is_not_played() -> None:
     assert "/s/v720/" in Player(file).track("v720.m3u8").segments[0].uri
     Rendition.objects.update(made_from="older")
     assert "/s/v1080/" in Player(file).track("v1080.m3u8").segments[0].uri
+
+
+def test_a_copy_without_its_sound_is_not_played_silently() -> None:
+    file = make_film("film.mkv")
+    make_stream_rows(file, "v0", "a0")
+    StoredObject.objects.filter(track__name="a0").update(state=ObjectState.MISSING)
+    player = Player(file)
+    main = player.check_all()
+    assert heights(main) == ["v1080", "v720", "v480", "v360"]
+    assert "/s/a0/" in player.track("a0.m3u8").segments[0].uri
 
 
 def test_the_store_may_be_asked_directly(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

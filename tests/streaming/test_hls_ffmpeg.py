@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.fixtures.asgi_server import AsgiServer
     from tests.streaming.conftest import Shelf
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media, pytest.mark.timeout(300)]
 
 RATE = Fraction(30000, 1001)
 SECONDS = 9

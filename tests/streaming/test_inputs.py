@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.fixtures.smbd import SmbServer
     from tests.media import ClipLibrary
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 
 
 def frames_of(file: MediaFile, *more: str) -> int:

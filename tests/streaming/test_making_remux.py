@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 import pytest
 
-from mam.jobs.models import JobLog
+from mam.jobs.errors import JobCancelledError
+from mam.jobs.models import JobLog, JobState
+from mam.lib.ffmpeg import FfmpegFailedError
 from mam.lib.media import fmp4
-from streaming.models import Playback, Track
+from streaming.making import remux
+from streaming.making.jobs import Making
+from streaming.models import Playback, Rendition, Track
 from tests.frame_clips import RATES, TONE_HZ, Numbered, make
-from tests.streaming.making import Studio, bytes_of, frames_in, made, samples_in, segment_of
+from tests.streaming.making import Studio, bytes_of, frames_in, made, make_now, samples_in, segment_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,3 +142,58 @@ def test_a_changing_rate_is_encoded(studio: Studio) -> None:
     options = (*h264(Fraction(25)), "-vf", "select='not(mod(n,3))+lt(n,40)'", "-vsync", "vfr", "-c:a", "aac")
     make(studio.shelf.root / "clip.mkv", Numbered(Fraction(25), 150, options))
     assert made(studio.add("clip.mkv"), "hls").details["method"] == "ladder"
+
+
+def test_a_copy_that_fails_is_encoded_and_that_is_remembered(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(studio.shelf.root / "clip.mkv", Numbered(Fraction(25), 100, h264(Fraction(25), "-c:a", "aac")))
+    file = studio.add("clip.mkv")
+    monkeypatch.setattr(remux, "_SOUND_FLAGS", "no_such_flag")
+    assert made(file, "hls").details["method"] == "ladder"
+    assert JobLog.objects.filter(code="hls_not_by_copy").exists()
+    assert Playback.objects.get(file=file).mode == "on_demand"
+
+
+def test_a_copy_whose_bytes_make_no_sense_is_encoded(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(studio.shelf.root / "clip.mkv", Numbered(Fraction(25), 100, h264(Fraction(25), "-c:a", "aac")))
+    monkeypatch.setattr(remux, "_SOUND_FLAGS", "faststart")  # no fragments: nothing that could be cut
+    assert made(studio.add("clip.mkv"), "hls").details["method"] == "ladder"
+
+
+@pytest.mark.parametrize(("trouble", "state"), [("cancelled", JobState.CANCELLED), ("changed", JobState.FAILED)])
+def test_what_kept_a_copy_from_being_made_says_nothing_about_the_file(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, trouble: str, state: JobState
+) -> None:
+    path = make(studio.shelf.root / "clip.mkv", Numbered(Fraction(25), 100, h264(Fraction(25), "-c:a", "aac")))
+    file = studio.add("clip.mkv")
+
+    def fail(self: Making, *_: object, **__: object) -> None:
+        if trouble == "cancelled":
+            self.ctx.interrupt(JobCancelledError())
+        else:
+            os.utime(path)
+        raise FfmpegFailedError(detail="killed")
+
+    monkeypatch.setattr(Making, "encode", fail)
+    assert make_now(file, "hls").state == state
+    assert not Playback.objects.exists()
+    assert Rendition.objects.get().attempts == 0
+
+
+def test_sound_that_is_declared_and_empty_is_left_out(studio: Studio) -> None:
+    film = make(studio.shelf.root / "film.mkv", Numbered(Fraction(25), 100, h264(Fraction(25), "-c:a", "aac")))
+    without_sound(film, studio.shelf.root / "clip.mkv")
+    file = studio.add("clip.mkv")
+    file.streams.filter(kind="audio").update(profile="LC")  # as it is read where a packet of it is met
+    assert made(file, "hls").details["method"] == "remux"
+    assert [track.name for track in Track.objects.all()] == ["v0"]
+
+
+def without_sound(source: Path, target: Path) -> None:
+    """The streams of `source`, and the packets of its picture alone."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as silent:
+        picture = silent.add_stream_from_template(film.streams.video[0])
+        silent.add_stream_from_template(film.streams.audio[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture
+                silent.mux(packet)

@@ -115,6 +115,13 @@ def test_a_file_that_is_gone_is_410_and_an_unknown_one_404(shelf: Shelf, viewer:
     assert (response.status, json.loads(body)["code"]) == (404, "object_not_found")
 
 
+def test_a_source_that_is_switched_off_is_not_read(shelf: Shelf, viewer: Viewer) -> None:
+    file = shelf.put("a.mp4", noise(10))
+    type(shelf.source).objects.update(is_enabled=False)
+    response, body = viewer.get(media_url(file))
+    assert (response.status, json.loads(body)["code"]) == (503, "media_source_offline")
+
+
 def test_errors_never_tell_where_the_source_lies(shelf: Shelf, viewer: Viewer) -> None:
     file = shelf.put("a.mp4", noise(10))
     (shelf.root / "a.mp4").unlink()

@@ -93,12 +93,34 @@ async def test_a_picture_without_its_sound_is_no_stream_yet(studio: Studio, loca
     assert not await Rendition.objects.aexists()
 
 
-async def test_a_stream_that_a_job_is_about_to_make_is_left_to_it(studio: Studio, local_door: OnDemand) -> None:
+async def test_a_stream_whose_job_waits_is_played_from_what_was_seen_until_then(studio: Studio, local_door: OnDemand) -> None:
     file, _player = await watched(studio, local_door, "v180", "a0")
     await sync_to_async(renditions.want)(file=file, kind="hls")
     (job,) = await sync_to_async(adopted)()
+    assert job.result == {"published": True, "tracks": ["a0", "v180"]}
+    row = await Rendition.objects.aget(file=file)
+    assert (row.state, row.made_from, row.preset) == ("wanted", file.fingerprint, "on demand")
+    await sync_to_async(run_pending)("media", kinds=["streaming.hls"])
+    await sync_to_async(check_stream)(file, ["a0", "v180", "v90"])
+    assert (await Rendition.objects.aget(file=file)).preset.startswith("ladder")
+
+
+async def test_a_stream_that_a_job_makes_is_left_to_it(studio: Studio, local_door: OnDemand) -> None:
+    file, _player = await watched(studio, local_door, "v180", "a0")
+    await sync_to_async(renditions.want)(file=file, kind="hls")
+    await Job.objects.filter(kind="streaming.hls").aupdate(state=JobState.RUNNING)
+    (job,) = await sync_to_async(adopted)()
     assert job.result is None
     assert not await Track.objects.aexists()
+
+
+async def test_while_a_job_makes_the_stream_no_other_one_is_asked_for(studio: Studio, local_door: OnDemand) -> None:
+    file, player = await watched(studio, local_door)
+    await sync_to_async(renditions.want)(file=file, kind="hls")
+    await Job.objects.filter(kind="streaming.hls").aupdate(state=JobState.RUNNING)
+    await player.whole("v180")
+    await player.wait_until_quiet()
+    assert await sync_to_async(adopted)() == []
 
 
 async def test_a_film_of_which_a_part_was_seen_is_not_adopted(studio: Studio, local_door: OnDemand) -> None:

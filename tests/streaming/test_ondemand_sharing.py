@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streaming.ondemand.service import OnDemand
     from tests.fixtures.smbd import SmbServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media]
 RATE = RATES["25"]
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "24", "-g", "50", "-c:a", "aac")
 ONCE_FRAMES = 1000
@@ -123,13 +123,23 @@ async def test_an_encoder_goes_on_for_others_when_its_viewer_went_elsewhere(door
     first, second = await player_of(door, film, "first"), await player_of(door, film, "second")
     await first.segment("v180", 0)
     await second.segment("v180", 1)
-    await first.segment("v180", 900)
+    elsewhere = asyncio.ensure_future(first.segment("v180", 900))
     for index in range(2, 2 + 2 * AHEAD):
         await second.segment("v180", index)
     assert 0 in (run.order.index for run in door.runs())
+    await elsewhere
     await second.segment("v180", 1500)
     async with asyncio.timeout(LEFT_S / 2):
         while 0 in (run.order.index for run in door.runs()):
+            await asyncio.sleep(0.02)
+
+
+async def test_who_closes_the_player_frees_the_encoder(door: OnDemand, film: MediaFile) -> None:
+    player = await player_of(door, film)
+    await player.segment("v180", 0)
+    door.leave(viewer=player.viewer)
+    async with asyncio.timeout(LEFT_S / 2):
+        while door.runs():
             await asyncio.sleep(0.02)
 
 
@@ -178,10 +188,22 @@ def move_to_share(file: MediaFile, studio: Studio, smb: SmbServer) -> None:
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
-def watch(product: Product, cache: Path, file: MediaFile, indices: list[int]) -> process.GroupPopen:
-    """A process that asks for all of `indices` at once."""
+def watch(product: Product, cache: Path, file: MediaFile, *orders: list[int]) -> list[process.GroupPopen]:
+    """A process for each order, all at the same moment: each asks for all of its segments at once."""
+    viewers = [start_viewer(product, cache, file, order) for order in orders]
+    for viewer in viewers:
+        assert viewer.stdout is not None
+        assert viewer.stdout.readline() == b"ready\n"
+    for viewer in viewers:
+        assert viewer.stdin is not None
+        viewer.stdin.write(b"go\n")
+        viewer.stdin.flush()
+    return viewers
+
+
+def start_viewer(product: Product, cache: Path, file: MediaFile, indices: list[int]) -> process.GroupPopen:
     words = [sys.executable, "-m", "tests.streaming.ondemand_viewer", str(cache), str(file.pk), "v180", *map(str, indices)]
-    child = process.start(words, stdout=subprocess.PIPE, cwd=PROJECT, env=product.environment)
+    child = process.start(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT, env=product.environment)
     product.started.append(child)
     return child
 
@@ -195,7 +217,7 @@ def said_by(child: process.GroupPopen) -> dict[str, str]:
 @pytest.mark.processes
 def test_processes_never_encode_a_segment_twice(product: Product, film: MediaFile, tmp_path: Path) -> None:
     indices = list(range(200, 224))
-    children = [watch(product, tmp_path / "cache", film, order) for order in (indices, indices[::-1], indices[12:] + indices[:12])]
+    children = watch(product, tmp_path / "cache", film, indices, indices[::-1], indices[12:] + indices[:12])
     said = [said_by(child) for child in children]
     made = [int(one.pop("made")) for one in said]
     assert said[0] == said[1] == said[2]
@@ -208,7 +230,7 @@ def test_processes_never_encode_a_segment_twice(product: Product, film: MediaFil
 @pytest.mark.processes
 def test_a_killed_process_leaves_no_encoder_and_no_half_segment(product: Product, film: MediaFile, tmp_path: Path) -> None:
     indices = list(range(600, 640))
-    killed, other = (watch(product, tmp_path / "cache", film, indices) for _ in range(2))
+    killed, other = watch(product, tmp_path / "cache", film, indices, indices)
     eventually(lambda: any((tmp_path / "cache").rglob("*.m4s")), what="the first segment")
     tree = psutil.Process(killed.pid).children(recursive=True)
     killed.send_signal(signal.SIGKILL)

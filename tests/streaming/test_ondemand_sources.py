@@ -78,6 +78,17 @@ async def test_a_variable_rate_stands_on_a_constant_one(studio: Studio, door: On
     assert shown == sorted(shown)
 
 
+@pytest.mark.parametrize("order", [None, list(reversed(range(10)))], ids=["in one run", "each by a run of its own"])
+async def test_a_picture_stands_still_while_its_sound_goes_on(studio: Studio, door: OnDemand, order: list[int] | None) -> None:
+    raw = make(studio.shelf.root / "raw.mp4", Numbered(RATE, 163, X264))
+    words = ["-i", str(raw), "-f", "lavfi", "-i", "sine=d=40:r=48000", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *words, str(studio.shelf.root / "song.mp4")], check=True, timeout=60)
+    player = await player_of(door, await sync_to_async(studio.add)("song.mp4"))
+    assert player.plan.grid.count == 10
+    shown = [frame.number for frame in frames_in(await player.whole("v180", order))]
+    assert shown == [*range(163), *[162] * (1000 - 163)]
+
+
 async def test_what_lies_turned_is_shown_upright(studio: Studio, door: OnDemand) -> None:
     make(studio.shelf.root / "raw.mp4", Numbered(RATE, 120, X264))
     words = ["-i", str(studio.shelf.root / "raw.mp4"), "-c", "copy", "-metadata:s:v", "rotate=90", str(studio.shelf.root / "turned.mp4")]

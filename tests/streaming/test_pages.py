@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.choices import Presence, ProbeState
 from catalog.services.viewing import VIEW_RESOLUTION
 from mam.jobs.models import JobPriority
+from streaming.ondemand.clock import is_known
+from streaming.ondemand.plan import plan_for
+from streaming.ondemand.service import service as ondemand
 from tests.factories import make_content, make_file, make_stream, make_user
+from tests.fixtures.processes import eventually
 
 if TYPE_CHECKING:
     from typing import Any
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import MediaFile
+    from tests.media import ClipLibrary
+    from tests.streaming.making import Studio
 
 pytestmark = pytest.mark.django_db
 ENGLISH = {"Accept-Language": "en"}
@@ -67,6 +75,15 @@ def test_a_playable_file_has_a_player_with_what_the_keys_need(person: Client) ->
     assert playback["poster"].startswith(f"/posters/{file.pk}.jpg")
 
 
+def test_sounds_that_a_browser_does_not_play_of_a_file_are_named(person: Client) -> None:
+    file = make_film("a.mp4")
+    assert embedded(watch(person, file))["sounds"] == []
+    make_stream(file, "audio", language="kor")
+    playback = embedded(watch(person, file))
+    assert (playback["mode"], playback["sounds"]) == ("direct", ["Track 1", "한국어"])
+    assert "on_demand" in playback["fallback_url"]
+
+
 def test_what_no_browser_plays_is_streamed_and_offers_the_original(person: Client) -> None:
     file = make_film("a.mov", codec="prores", pixel_format="yuv422p10le")
     page = watch(person, file)
@@ -75,6 +92,28 @@ def test_what_no_browser_plays_is_streamed_and_offers_the_original(person: Clien
     assert playback["url"].startswith("/hls/")
     assert [reason["message"] for reason in playback["reasons"]] == ["Browsers do not play the video codec ProRes."]
     assert f"{reverse('streaming:media', args=[file.pk, file.name])}?download=1" in page
+
+
+def test_asking_for_the_page_opens_a_source_that_has_to_be_encoded(person: Client, studio: Studio, clips: ClipLibrary) -> None:
+    shutil.copy(clips["op1a.mxf"], studio.shelf.root / "film.mxf")
+    file = studio.add("film.mxf")
+    plan = plan_for(file)
+    assert plan is not None
+    assert embedded(watch(person, file))["mode"] == "on_demand"
+    eventually(lambda: is_known(plan, ondemand().cache), what="the times of the source are known before a segment is asked for")
+
+
+def test_the_page_asks_at_once_for_all_that_the_first_picture_needs(person: Client) -> None:
+    page = watch(person, make_film("a.mov", codec="prores", pixel_format="yuv422p10le"))
+    head = page.partition("</head>")[0]
+    assert f'<link rel="preload" as="fetch" href="{embedded(page)["url"]}" crossorigin>' in head
+    asked = re.findall(r'rel="modulepreload" href="([^"]+)"', head)
+    assert len(asked) == len(set(asked))
+    for name in ("js/main.js", "js/dom.js", "js/player.js", "js/player/stream.js", "vendor/hls/hls.min.mjs"):
+        assert static(name) in asked
+    direct = watch(person, make_film("b.mp4")).partition("</head>")[0]
+    assert 'as="fetch"' not in direct
+    assert "hls.min" not in direct
 
 
 def test_hevc_leaves_the_decision_to_the_browser(person: Client) -> None:
@@ -89,7 +128,7 @@ def test_hevc_leaves_the_decision_to_the_browser(person: Client) -> None:
         ({"presence": Presence.MISSING}, "The file is no longer on its source."),
         ({"presence": Presence.GROWING}, "still being written"),
         ({"probe_state": ProbeState.PENDING}, "has not been analysed yet"),
-        ({"probe_state": ProbeState.FAILED, "probe_reason": "truncated"}, "could not be analysed"),
+        ({"probe_state": ProbeState.FAILED, "probe_reason": "truncated"}, "The file ends too early"),
     ],
 )
 def test_a_file_that_cannot_be_played_now_says_why(person: Client, fields: dict[str, Any], text: str) -> None:

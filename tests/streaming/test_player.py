@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from streaming.models import PlaybackFault, WatchPosition
@@ -19,7 +21,7 @@ from tests.streaming.conftest import Shelf, cookie_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
     from catalog.models import MediaFile
     from tests.fixtures.asgi_server import AsgiServer
@@ -27,6 +29,24 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+# What the page brought says which type stands for HEVC: one that this browser plays.
+AS_IF_HEVC_WERE_PLAYED = """
+document.addEventListener("readystatechange", () => {
+  const embedded = document.getElementById("playback");
+  if (document.readyState !== "interactive" || !embedded) return;
+  embedded.textContent = JSON.stringify({ ...JSON.parse(embedded.textContent), hevc_type: "video/mp4" });
+});
+"""
+# The element fails as it does when a connection ends in the middle, until it is loaded again.
+LOSE_THE_CONNECTION = """(() => {
+  const video = document.querySelector("video");
+  Object.defineProperty(video, "error", { configurable: true, get: () => ({ code: MediaError.MEDIA_ERR_NETWORK, message: "" }) });
+  video.addEventListener("emptied", () => {
+    delete video.error;
+    window.isLoadedAgain = true;
+  });
+  video.dispatchEvent(new Event("error"));
+})()"""
 RATE = {"frame_rate_num": 25, "frame_rate_den": 1, "duration_ms": 8000}
 
 
@@ -36,7 +56,7 @@ def sign_in(page: Page, server: AsgiServer) -> None:
 
 
 @pytest.fixture
-def visitor(page: Page, asgi_server: AsgiServer) -> Iterator[Page]:
+def visitor(asgi_server: AsgiServer, page: Page) -> Iterator[Page]:
     """A page of a logged-in viewer, closed before the server is."""
     sign_in(page, asgi_server)
     yield page
@@ -149,6 +169,44 @@ def test_a_file_that_went_away_says_so_and_can_be_tried_again(
     until(page, "document.querySelector('video').currentTime > 0")
     expect(page.locator("[data-state]")).to_be_hidden()
     context.close()
+
+
+def test_a_file_plays_on_while_what_expires_beside_it_is_renewed(
+    visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary
+) -> None:
+    """And it is asked for as it was at first: with what this browser plays."""
+    asked: list[str] = []
+
+    def answer_playback(route: Route) -> None:
+        asked.append(route.request.url)
+        soon = timezone.now() + timedelta(seconds=62)  # it is renewed a minute before
+        chapters = [{"start_ms": 0, "end_ms": 8000, "title": "Renewed"}] if len(asked) > 1 else []
+        changes = {"expires_at": soon.isoformat() if len(asked) == 1 else "2099-01-01T00:00:00Z", "chapters": chapters}
+        route.fulfill(json=route.fetch().json() | changes)
+
+    visitor.route("**/api/v1/files/*/playback*", answer_playback)
+    visitor.add_init_script(AS_IF_HEVC_WERE_PLAYED)
+    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]), "?t=3")
+    visitor.evaluate("document.querySelector('video').addEventListener('seeking', () => (window.hasJumped = true))")
+    expect(visitor.locator('button[popovertarget$="-chapters"]')).to_be_visible(timeout=PATIENCE_S * 1000)
+    assert all("hevc=1" in url for url in asked)
+    visitor.keyboard.press("k")
+    until(visitor, "document.querySelector('video').currentTime > 3.3")
+    assert not visitor.evaluate("Boolean(window.hasJumped)")
+
+
+def test_a_file_is_loaded_again_after_the_connection_was_away(
+    visitor: Page, asgi_server: AsgiServer, shelf: Shelf, clips: ClipLibrary
+) -> None:
+    loaded: list[str] = []
+    visitor.on("request", lambda request: loaded.append(request.url))
+    open_clip(visitor, asgi_server, shelf, str(clips["counter.mp4"]), "?t=3")
+    visitor.keyboard.press("k")
+    until(visitor, "document.querySelector('video').currentTime > 3.3")
+    visitor.evaluate(LOSE_THE_CONNECTION)
+    until(visitor, "window.isLoadedAgain && document.querySelector('video').currentTime > 3.6")
+    assert visitor.evaluate("document.querySelector('video').currentSrc").endswith("/clip.mp4")
+    assert not [url for url in loaded if ".m3u8" in url]
 
 
 def test_the_panel_of_the_file_page_plays_and_takes_the_moment_along(

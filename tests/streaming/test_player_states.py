@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from mam.jobs.models import JobState
 from tests.factories import make_job
 from tests.fixtures.browser import axe_violations
-from tests.fixtures.player_stage import SHOWN_FRAME, Stage, answer
+from tests.fixtures.player_stage import SHOWN_FRAME, Stage, answer, error, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,11 @@ LOOKS = [
     {"locale": "ko-KR", "color_scheme": "light", "viewport": {"width": 390, "height": 844}, "has_touch": True},
     {"locale": "en-US", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}, "has_touch": True},
 ]
+
+
+def edge(selector: str, name: str) -> str:
+    """An expression: an edge of an element, in px of the page."""
+    return f"document.querySelector('{selector}').getBoundingClientRect().{name}"
 
 
 def name_of(look: dict[str, Any]) -> str:
@@ -89,6 +94,31 @@ def test_who_may_not_see_jobs_is_told_by_asking_again(stage: Stage) -> None:
     stage.until_ready()
 
 
+def test_a_question_that_fails_is_asked_again_while_it_is_prepared(brave_stage: Stage) -> None:
+    stage = brave_stage
+    ready = dict(stage.playback)
+    stage.playback |= {"url": None, "state": "preparing", "job": {"id": 1, "progress": 0.25}}
+    stage.refusals.append(error("/playback", 502, "", "", times=1))
+    stage.open()
+    wait_for(stage.page, lambda: stage.refusals[0].times == 0)
+    expect(stage.page.locator("[data-state=preparing]")).to_be_visible()
+    stage.playback |= ready
+    stage.until_ready()
+
+
+@pytest.mark.parametrize(("focused", "is_taken"), [("#top-search", False), ("media-play-button", True)])
+def test_a_state_takes_the_focus_only_within_the_player(brave_stage: Stage, focused: str, is_taken: bool) -> None:
+    stage = brave_stage
+    stage.refusals.append(error("_1.m4s", 404, "stream_part_missing", "The stream is no longer stored."))
+    stage.open()
+    stage.until_ready()
+    stage.page.keyboard.press("k")
+    stage.page.locator(focused).focus()
+    expect(stage.page.locator("[data-state=failed]")).to_be_visible()
+    again = stage.page.get_by_role("button", name="Try again")
+    expect(again if is_taken else stage.page.locator(focused)).to_be_focused()
+
+
 # --- the moment -------------------------------------------------------------------------------------------------------
 def test_it_goes_on_where_the_viewer_stopped(stage: Stage) -> None:
     stage.playback["position_ms"] = 6020
@@ -113,9 +143,8 @@ def test_a_pause_keeps_the_moment_here_and_in_the_address(stage: Stage) -> None:
     stage.page.keyboard.press("k")
     stage.until("document.querySelector('video').paused && location.search !== ''")
     stage.until(NAMED)
-    assert int(stage.told("position")[-1]["position_ms"]) == stage.page.evaluate(
-        "Math.round(document.querySelector('video').currentTime * 1000)"
-    )
+    kept_ms = round(1000 * (stage.page.evaluate(SHOWN_FRAME) + 0.5) / 25)
+    wait_for(stage.page, lambda: stage.until_told("position")["position_ms"] == str(kept_ms))
     stage.page.keyboard.press(".")
     stage.page.keyboard.press(".")
     stage.until(NAMED)
@@ -191,6 +220,12 @@ def test_full_screen_takes_the_controls_along(stage: Stage) -> None:
     stage.until("document.fullscreenElement === document.querySelector('[data-player]')")
     stage.page.keyboard.press(".")
     stage.until_frame(1)
+    stage.page.evaluate("document.querySelector('[data-note]').textContent = 'A word.'")
+    stage.page.evaluate("document.querySelector('[data-next]').hidden = false")
+    for part in (".player-note", ".player-next"):  # above the controls, not beneath
+        stage.until(f"{edge(part, 'bottom')} <= {edge('.player-timeline', 'top')} && {edge(part, 'top')} > innerHeight / 4")
+    stage.until(f"{edge('.player-video', 'bottom')} === innerHeight && {edge('.player-bar', 'bottom')} === innerHeight")
+    stage.page.evaluate("document.querySelector('[data-next]').hidden = true")
     stage.page.locator('button[popovertarget$="-speed"]').click()
     expect(stage.page.locator('[data-menu="speed"]')).to_be_visible()
     stage.page.keyboard.press("Escape")

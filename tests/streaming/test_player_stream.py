@@ -1,17 +1,20 @@
-"""The player with a stream: every frame of it can be reached, what there is can be chosen, and what breaks is got around."""
+"""The player with a stream: every frame of it can be reached, and what there is can be chosen."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.fixtures.player_stage import SHOWN_FRAME, Refusal, Stage, error
+from streaming.delivery import LEFT
+from tests.fixtures.player_stage import PATIENCE_S, SHOWN_FRAME, Stage, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.media import ClipLibrary
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -93,6 +96,37 @@ def test_the_shuttle_goes_faster_with_each_press_and_backward_too(stage: Stage) 
     stage.until(f"document.querySelector('[data-time]').value === '{at}'")
 
 
+def test_a_button_ends_the_shuttle_too(stage: Stage) -> None:
+    stage.open("?t=01:00:04:00")
+    stage.until_ready()
+    for key in "llj":
+        stage.page.keyboard.press(key)
+    expect(stage.page.locator("[data-shuttle]")).to_have_text("◀◀ 1×")
+    stage.page.locator("media-play-button").click()
+    expect(stage.page.locator("[data-shuttle]")).to_be_hidden()
+    assert stage.page.evaluate("document.querySelector('video').playbackRate") == 1
+
+
+def test_a_key_that_is_held_down_is_one_press_but_for_those_that_move(stage: Stage) -> None:
+    stage.open()
+    stage.until_ready()
+    for _ in range(3):
+        stage.page.keyboard.down(".")
+    stage.until_frame(3)
+    for _ in range(3):
+        stage.page.keyboard.down("l")
+    assert stage.page.evaluate("document.querySelector('video').playbackRate") == 1
+
+
+def test_a_key_means_the_same_with_a_korean_input_source(stage: Stage) -> None:
+    stage.open("?t=01:00:04:00")
+    stage.until_ready()
+    stage.page.evaluate(
+        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ㅓ', code: 'KeyJ', bubbles: true, cancelable: true}))"
+    )
+    expect(stage.page.locator("[data-shuttle]")).to_have_text("◀◀ 1×")
+
+
 def test_the_slider_shows_and_finds_whole_frames(stage: Stage) -> None:
     stage.playback |= {
         "storyboard": {"url": "/hls/first-token/storyboard.vtt"},
@@ -112,7 +146,21 @@ def test_the_slider_shows_and_finds_whole_frames(stage: Stage) -> None:
     expect(stage.page.locator("[data-time]")).to_have_value(label)
     seconds, frames = map(int, label.split(":")[2:])
     stage.until_frame(seconds * 25 + frames)
+    assert stage.page.evaluate("document.querySelector('video').currentTime * 25 % 1") == pytest.approx(0.5, abs=1e-3)
     assert stage.page.locator("[data-chapter-dots] > i").count() == 1
+
+
+def test_the_right_end_of_the_slider_is_the_last_frame(stage: Stage) -> None:
+    """Not the end of the film, where the next part would take over."""
+    stage.playback["next"] = {"url": "/watch/999999/", "title": "결승 2부"}
+    stage.open()
+    stage.until_ready()
+    box = stage.page.locator("media-time-range").bounding_box()
+    assert box
+    stage.page.mouse.click(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2)
+    stage.until_frame(199)
+    assert not stage.page.evaluate("document.querySelector('video').ended")
+    expect(stage.page.locator("[data-next]")).to_be_hidden()
 
 
 def test_the_waveform_leads_to_a_moment(stage: Stage) -> None:
@@ -183,96 +231,6 @@ def test_chapters_are_a_menu_too(stage: Stage) -> None:
     stage.until_frame(75)
 
 
-# --- what breaks ------------------------------------------------------------------------------------------------------
-def test_a_refused_token_is_renewed_without_a_word(brave_stage: Stage) -> None:
-    stage = brave_stage
-    for name in ("hi_2", "hi_3", "lo_2", "lo_3"):  # wherever the stream is when its token ends
-        stage.refusals.append(error(f"first-token/{name}", 403, "permission_denied", "Expired."))
-    stage.later["url"] = "/hls/second-token/main.m3u8"
-    stage.open()
-    stage.until_ready()
-    stage.page.locator("[data-time]").fill("#190")
-    stage.page.keyboard.press("Enter")
-    stage.until_frame(190)
-    assert any("/second-token/" in path and path.endswith(("hi_3.m4s", "lo_3.m4s")) for path in stage.asked)
-    assert not any("/second-token/" in path and path.endswith("/main.m3u8") for path in stage.asked), "the stream is not loaded anew"
-    expect(stage.page.locator("[data-state]")).to_be_hidden()
-
-
-def test_a_token_that_stays_refused_ends_in_words(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.refusals.append(error("_1.m4s", 403, "permission_denied", "You may not play this file."))
-    stage.open()
-    expect(stage.page.locator("[data-state=refused]")).to_be_visible()
-    expect(stage.page.locator("[data-state-reasons]")).to_have_text("You may not play this file.")
-
-
-def test_a_broken_rung_is_left_for_the_one_below_and_reported(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.refusals.append(Refusal("hi_2.m4s", status=200, body=b"no segment at all" * 40))
-    stage.open()
-    stage.until_ready()
-    choose(stage.page, "quality", "360p")
-    stage.page.locator("[data-time]").fill("#110")
-    stage.page.keyboard.press("Enter")
-    stage.until_frame(110)
-    assert stage.page.evaluate("document.querySelector('video').videoWidth") == 320
-    assert stage.told("fault")
-    assert stage.told("fault")[0]["code"] == "broken"
-
-
-def test_a_segment_that_is_nowhere_is_made_on_demand(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.playback["fallback_url"] = "/hls/fallback/main.m3u8?on_demand=1"
-    stage.refusals += [Refusal("first-token/hi_3"), Refusal("first-token/lo_3")]
-    stage.open()
-    stage.until_ready()
-    stage.page.locator("[data-time]").fill("#170")
-    stage.page.keyboard.press("Enter")
-    stage.until_frame(170)
-    assert any("/hls/fallback/" in path for path in stage.asked)
-    assert stage.told("fault")
-
-
-def test_when_nothing_helps_the_reason_is_said_and_retry_begins_anew(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.refusals.append(error(".m4s", 404, "object_missing", "The stream is no longer stored."))
-    stage.open()
-    expect(stage.page.locator("[data-state=failed]")).to_be_visible()
-    expect(stage.page.locator("[data-state-reasons]")).to_have_text("The stream is no longer stored.")
-    stage.refusals.clear()
-    stage.page.get_by_role("button", name="Try again").click()
-    stage.until("document.querySelector('video').currentTime > 0.2")
-    expect(stage.page.locator("[data-state]")).to_be_hidden()
-    assert len(stage.told("retry")) == 1
-
-
-def test_busy_counts_down_and_goes_on_by_itself(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.playback["mode"] = "on_demand"
-    stage.refusals.append(error("hi_0.m4s", 503, "encoder_busy", "Busy.", times=1, retry_after="2"))
-    stage.refusals.append(error("lo_0.m4s", 503, "encoder_busy", "Busy.", times=1, retry_after="2"))
-    stage.open()
-    expect(stage.page.locator("[data-state=busy]")).to_be_visible()
-    expect(stage.page.locator("[data-state-count]")).to_contain_text("Trying again in")
-    stage.until_ready()
-    expect(stage.page.locator("[data-state]")).to_be_hidden()
-
-
-def test_an_offline_source_is_said_in_the_servers_words(brave_stage: Stage) -> None:
-    stage = brave_stage
-    stage.playback["mode"] = "on_demand"
-    stage.refusals.append(error("_3.m4s", 503, "media_source_offline", "The source archive cannot be reached."))
-    stage.open()
-    stage.until_ready()
-    stage.page.keyboard.press("End")
-    expect(stage.page.locator("[data-state=offline]")).to_be_visible()
-    expect(stage.page.locator("[data-state-reasons]")).to_have_text("The source archive cannot be reached.")
-    stage.refusals.clear()
-    stage.page.get_by_role("button", name="Try again").click()
-    stage.until(f"{SHOWN_FRAME} >= 199 || document.querySelector('video').ended")
-
-
 # --- lean -------------------------------------------------------------------------------------------------------------
 def test_it_invites_to_play_until_somebody_does_or_looks_for_a_frame(stage: Stage) -> None:
     stage.playback["position_ms"] = 6020
@@ -285,6 +243,16 @@ def test_it_invites_to_play_until_somebody_does_or_looks_for_a_frame(stage: Stag
     expect(invitation).to_be_hidden()
 
 
+def test_the_panel_loads_a_picture_when_somebody_looks_for_a_frame(stage: Stage) -> None:
+    stage.open_panel()
+    expect(stage.page.locator("[data-player][data-ready]")).to_be_visible(timeout=PATIENCE_S * 1000)
+    stage.page.locator("[data-time]").fill("#70")
+    assert not [path for path in stage.asked if path.endswith(".m4s")]
+    stage.page.keyboard.press("Enter")
+    stage.until_frame(70)
+    assert stage.page.evaluate("document.querySelector('video').paused")
+
+
 def test_an_on_demand_stream_stays_with_one_quality(stage: Stage) -> None:
     stage.playback["mode"] = "on_demand"
     stage.open()
@@ -295,3 +263,69 @@ def test_an_on_demand_stream_stays_with_one_quality(stage: Stage) -> None:
         len({path.rpartition("/")[2].split("_")[0] for path in stage.asked if path.endswith(".m4s") and "audio" not in path} & {"hi", "lo"})
         == 1
     )
+
+
+def address_of(frame: int) -> str:
+    """The time code that names a frame of the stage's film."""
+    return f"01:00:{frame // 25:02}:{frame % 25:02}"
+
+
+@pytest.mark.parametrize("frame", [174, 196, 199])
+def test_a_moment_just_before_the_end_is_a_place_to_begin(stage: Stage, frame: int) -> None:
+    stage.open(f"?t={address_of(frame)}")
+    stage.until_ready()
+    stage.until_frame(frame)
+    wait_for(stage.page, lambda: stage.page.url.endswith(f"?t={address_of(frame)}"))  # the address follows the picture
+
+
+def test_a_moment_behind_the_end_means_the_last_frame(stage: Stage) -> None:
+    stage.playback["frames"] = None
+    stage.open("?t=999")
+    stage.until_ready()
+    stage.until_frame(199)
+    wait_for(stage.page, lambda: stage.page.url.endswith("?t=01:00:07:24"))
+
+
+def test_a_picture_that_was_left_is_the_one_that_comes_back(stage: Stage) -> None:
+    stage.open("?t=01:00:05:10")
+    stage.until_ready()
+    stage.page.keyboard.press("k")
+    stage.until("document.querySelector('video').currentTime > 5.9")
+    stage.page.keyboard.press("k")
+    stage.until("document.querySelector('video').paused")
+    wait_for(stage.page, lambda: stage.page.url.endswith(f"?t={address_of(stage.page.evaluate(SHOWN_FRAME))}"))  # it rests
+    left = stage.page.evaluate(SHOWN_FRAME)
+    stage.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    wait_for(stage.page, lambda: stage.until_told("position")["position_ms"] == str(round(1000 * (left + 0.5) / 25)))
+
+
+def test_the_end_may_be_gone_to_before_there_was_a_picture(stage: Stage) -> None:
+    stage.page.add_init_script(
+        "document.addEventListener('loadedmetadata', ({ target }) => (target.currentTime = 7.98), { capture: true, once: true })"
+    )
+    stage.open()
+    stage.until_ready()
+    stage.until_frame(199)
+
+
+def test_another_sound_of_a_file_that_plays_as_it_lies_is_in_its_fallback(stage: Stage, clips: ClipLibrary) -> None:
+    shutil.copy(clips["counter.mp4"], stage.directory / "counter.mp4")
+    stage.playback |= {"mode": "direct", "url": "/hls/first-token/counter.mp4", "sounds": ["한국어", "English"]}
+    stage.playback["fallback_url"] = "/hls/fallback/main.m3u8?on_demand=1"
+    stage.open()
+    stage.until_ready()
+    choose(stage.page, "audio", "English")
+    stage.until("document.querySelector('[data-menu=audio] [aria-pressed=true]').textContent === 'English'")
+    stage.until_ready()
+    stage.until_frame(0)
+    heard = {path.rpartition("/")[2].partition("_")[0] for path in stage.asked if path.endswith(".m4s")} & {"ko", "en"}
+    assert heard == {"en"}
+
+
+def test_who_leaves_frees_the_encoders_that_worked_for_them(stage: Stage) -> None:
+    stage.playback["mode"] = "on_demand"
+    stage.open()
+    stage.until_ready()
+    assert not stage.told(LEFT)
+    stage.page.evaluate("dispatchEvent(new Event('pagehide'))")  # a page that is really gone is no longer seen; see test_untouched_film
+    stage.until_told(LEFT)

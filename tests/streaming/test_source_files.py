@@ -173,10 +173,10 @@ def test_a_source_that_hangs_is_503_soon_and_other_sources_play_on(
         answers.append((response.status, body))
         assert response.headers["Retry-After"] == "5"
 
-    threads = [threading.Thread(target=ask) for _ in range(3 * source_files.THREADS)]
+    threads = [threading.Thread(target=ask) for _ in range(3 * source_files.OPENING_THREADS)]
     for thread in threads:
         thread.start()
-    assert wait_for(lambda: file_system.waiting == source_files.THREADS)
+    assert wait_for(lambda: file_system.waiting == source_files.OPENING_THREADS)
     assert viewer.get(media_url(alive))[1] == noise(1000)
     for thread in threads:
         thread.join()
@@ -194,6 +194,19 @@ async def test_a_file_opened_for_nobody_is_closed(shelf: Shelf) -> None:
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert wait_for(lambda: handles_on(shelf.root / "a.mp4") == 0)
+
+
+async def test_who_reads_does_not_wait_for_who_opens(shelf: Shelf) -> None:
+    (shelf.root / "a.mp4").write_bytes(noise(10))
+    file = await source_files.open_file(shelf.source, "a.mp4")
+    released = threading.Event()
+    for _ in range(2 * source_files.OPENING_THREADS):
+        source_files._opening.of(shelf.source.pk).submit(released.wait)
+    try:
+        assert file.start_read(0, 10).result(timeout=10) == noise(10)
+    finally:
+        released.set()
+        file.close()
 
 
 async def test_a_file_that_is_lost_is_closed(shelf: Shelf) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,15 @@ def test_damage_is_found_marked_and_made_again(damage: object, state: str) -> No
     assert Rendition.objects.get(pk=row.rendition_id).state == RenditionState.WANTED
     assert Rendition.objects.get(pk=other.rendition_id).state == RenditionState.READY
     assert verify(repair=True).wanted_again == 0  # on its way already
+
+
+def test_what_is_damaged_is_made_again_also_after_that_failed_once() -> None:
+    row = publish()
+    overwrite(row, b"x")
+    verify(repair=True)
+    Job.objects.update(state=JobState.FAILED, error_code="media_source_offline")
+    tasks.enqueue_due_renditions()
+    assert Job.objects.get(state=JobState.QUEUED).params == {"file_id": row.rendition.file_id}
 
 
 def test_what_was_damaged_and_is_back_is_sound_again() -> None:
@@ -292,10 +301,43 @@ def test_verifying_by_command_ends_with_an_error_when_something_is_wrong() -> No
     assert "read 1 " in call("verify_renditions", "--budget", "1000")
     assert "read 2 " in call("verify_renditions", "--all")
     overwrite(row, b"other")
+    output = StringIO()
+    with pytest.raises(CommandError, match="--repair") as raised:
+        call_command("verify_renditions", stdout=output)
+    assert raised.value.returncode == 2
+    assert row.name in output.getvalue()
+    assert not Job.objects.exists()
+    assert row.name in call("verify_renditions", "--repair")
+    assert Job.objects.filter(kind="streaming.hls").exists()
+
+
+def test_what_cannot_be_made_again_stays_an_error() -> None:
+    row = publish()
+    overwrite(row, b"other")
+    MediaFile.objects.update(presence=Presence.MISSING)
+    with pytest.raises(CommandError, match="1") as raised:
+        call_command("verify_renditions", "--repair", stdout=StringIO())
+    assert raised.value.returncode == 2
+
+
+def test_what_was_given_up_is_not_called_being_made() -> None:
+    row = publish()
+    overwrite(row, b"other")
+    Rendition.objects.update(state=RenditionState.FAILED)
     with pytest.raises(CommandError) as raised:
         call_command("verify_renditions", "--repair", stdout=StringIO())
     assert raised.value.returncode == 2
-    assert Job.objects.filter(kind="streaming.hls").exists()
+
+
+def test_what_somebody_missed_is_sound_once_it_is_back() -> None:
+    row = publish()
+    fixity.note_missing(row.name)
+    fixity.note_missing("streams/00/0-nothing/v720.mp4")
+    row.refresh_from_db()
+    assert row.state == ObjectState.MISSING
+    assert verify(repair=True).missing == 0
+    row.refresh_from_db()
+    assert (row.state, Job.objects.count()) == (ObjectState.SOUND, 0)
 
 
 def test_the_nightly_job_does_all_of_it(
@@ -315,11 +357,3 @@ def test_the_nightly_job_does_all_of_it(
     assert idle.name not in names()
     tasks.enqueue_tidy()
     assert Job.objects.filter(kind=upkeep.TIDY_KIND).count() == 1  # not again today
-
-
-@pytest.mark.parametrize(("hours", "hour", "is_due"), [(None, 12, True), (37, 12, True), (20, 12, False), (20, 4, True), (2, 4, False)])
-def test_the_night_has_an_hour(settings: Settings, hours: int | None, hour: int, is_due: bool) -> None:
-    settings.TIME_ZONE = "UTC"
-    now = datetime(2026, 5, 5, hour, 30, tzinfo=UTC)
-    with timezone.override(UTC):
-        assert upkeep.is_due(now, None if hours is None else now - timedelta(hours=hours)) is is_due

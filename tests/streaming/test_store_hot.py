@@ -18,7 +18,6 @@ import pytest
 from mam.lib.storages import ObjectMissingError
 from streaming.stores import hot_sweep
 from streaming.stores.hot import BLOCK_BYTES, HotCache
-from tests.factories import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,16 +56,6 @@ def put_old(cache: HotCache, *numbers: int, size_bytes: int = 20 * KB) -> None:
     for place, number in enumerate(numbers):
         cache.put(entry(cache, number), bytes(size_bytes))
         age(entry(cache, number), 3600 - place)
-
-
-@pytest.mark.django_db
-def test_segments_lie_by_file_version_and_track(cache: HotCache) -> None:
-    file = make_file("a.mxf")
-    place = cache.directory(file, "v720")
-    assert place == cache.directory_of(file_id=file.pk, fingerprint=file.fingerprint, track="v720")
-    assert place.parent.name == f"{file.pk}-{file.fingerprint}"
-    file.version += 1
-    assert cache.directory(file, "v720") != place
 
 
 def test_what_is_put_is_read(cache: HotCache) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from django.test import Client
-    from pytest_django import DjangoCaptureOnCommitCallbacks
+    from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
     from pytest_django.fixtures import Settings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_store")]
@@ -285,3 +285,43 @@ def test_playing_a_file_uses_the_pictures_of_its_player(client: Client) -> None:
     client.post(f"/watch/{file.pk}/viewed/")
     used = set(Rendition.objects.filter(last_access_at__gt=then).values_list("kind", flat=True))
     assert used == {"storyboard", "waveform"}  # a stream is in use when a playlist of it is asked for
+
+
+PICTURE_AND_SOUND = {"film.mp4": {"storyboard", "waveform"}, "song.mp3": {"waveform"}, "notes.txt": set()}
+
+
+@pytest.mark.parametrize("name", PICTURE_AND_SOUND)
+def test_playing_a_file_has_the_pictures_of_its_player_made(client: Client, name: str) -> None:
+    file = make_file(name)
+    client.force_login(make_user("viewer"))
+    client.post(f"/watch/{file.pk}/viewed/")
+    assert set(Rendition.objects.values_list("kind", flat=True)) == PICTURE_AND_SOUND[name]
+    assert set(Job.objects.filter(kind__startswith="streaming.").values_list("priority", flat=True)) <= {JobPriority.LOW}
+
+
+def test_a_silent_film_is_asked_for_no_waveform() -> None:
+    renditions.note_viewing(file=make_file("film.mp4", audio_codec=""))
+    assert Rendition.objects.get().kind == RenditionKind.STORYBOARD
+
+
+@pytest.mark.parametrize(("policy", "presence"), [("never", "present"), ("viewed", "missing")])
+def test_playing_has_nothing_made_against_the_policy_or_of_an_absent_file(settings: Settings, policy: str, presence: str) -> None:
+    settings.MAM_PREPARE = policy
+    renditions.note_viewing(file=make_file("film.mp4", presence=presence))
+    assert not Rendition.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["ready", "failed", "wanted"])
+def test_pictures_of_an_older_version_are_made_anew_and_those_of_this_one_cost_two_queries(
+    state: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    file = make_file("film.mp4")
+    for kind in (RenditionKind.STORYBOARD, RenditionKind.WAVEFORM):
+        make_rendition(file, kind, state=state)
+    with django_assert_max_num_queries(2):
+        renditions.note_viewing(file=file)
+    assert not Job.objects.exists()
+    MediaFile.objects.filter(pk=file.pk).update(version=2)
+    file.refresh_from_db()
+    renditions.note_viewing(file=file)
+    assert set(Job.objects.values_list("kind", flat=True)) == {"streaming.storyboard", "streaming.waveform"}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.translation import gettext
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from catalog.models import Source
 from ingest.models import ScanMode
@@ -19,6 +18,7 @@ from mam.jobs.models import Job, JobState
 from mam.jobs.tasks import reap
 from mam.lib import messages
 from mam.lib.errors import MamError
+from mam.lib.terminal import progress_bar
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -52,19 +52,11 @@ class Command(BaseCommand):
 
     def _follow(self, job: Job, source: Source) -> None:
         """Run the job here when no worker has it; show the progress of whoever runs it."""
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        with Progress(*columns, disable=not self.stdout.isatty()) as bar:
-            task = bar.add_task(source.name, total=None, note="")
+        with progress_bar() as bar:
             worker = _run_here(job.pk)
             while True:
                 job.refresh_from_db()
-                bar.update(task, completed=job.progress_done, total=job.progress_total, note=job.progress_note[-40:])
+                bar.show(source.name, job.progress_done, job.progress_total, job.progress_note)
                 if job.state not in (JobState.QUEUED, JobState.RUNNING):
                     break
                 if job.state == JobState.QUEUED and not worker.is_alive():

@@ -26,6 +26,10 @@ class Fmp4Error(ValueError):
     """The bytes are not a fragmented MP4 with one track, or end in the middle of it."""
 
 
+class NoFragmentError(Fmp4Error):
+    """A whole file with an init segment, and nothing else in it."""
+
+
 class Box(NamedTuple):
     """A box: its type, where it begins, where its content begins, where it ends."""
 
@@ -175,7 +179,9 @@ class FragmentCutter:
 
 # --- a file -----------------------------------------------------------------------------------------------------------
 def read_track(file: BinaryIO) -> FragmentedTrack:
-    """Index a file from its start. Fmp4Error if it is not a whole one with an init segment and at least one fragment."""
+    """Index a file from its start. Fmp4Error if it is not a whole one with an init segment and at least one fragment: NoFragmentError
+    where it lacks nothing but that.
+    """
     size = file.seek(0, 2)
     position, init_data = 0, b""
     init: Init | None = None
@@ -198,8 +204,10 @@ def read_track(file: BinaryIO) -> FragmentedTrack:
         else:
             raise Fmp4Error(f"a box {box.kind!r} has no place here")
         position = box.end
-    if init is None or not fragments or moof is not None:
-        raise Fmp4Error("no init segment, no fragment, or half of one")
+    if init is None or moof is not None:
+        raise Fmp4Error("no init segment, or half of a fragment")
+    if not fragments:
+        raise NoFragmentError("no fragment")
     return FragmentedTrack(init, tuple(fragments))
 
 

@@ -10,10 +10,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mam.lib.media.outcomes import ReadableFile
+
+    class PiecesFile(ReadableFile, Protocol):
+        """One of which many pieces can be read at once."""
+
+        def read_pieces(self, offsets: Sequence[int], length: int) -> list[bytes]:
+            """What `read_at` gives for each offset."""
 
 
 class Memory:
@@ -47,7 +55,7 @@ class Memory:
 class RememberedFile:
     """A `ReadableFile` whose small reads are answered from `memory`. `version` names the file and its content."""
 
-    file: ReadableFile
+    file: PiecesFile
     version: Hashable
     memory: Memory
 
@@ -60,9 +68,16 @@ class RememberedFile:
         """As that of the file, without asking it again for a piece that is remembered."""
         if length > self.memory.piece_bytes:
             return self.file.read_at(offset, length)
-        key = (self.version, offset, length)
-        data = self.memory.get(key)
+        data = self.memory.get((self.version, offset, length))
         if data is None:
             data = self.file.read_at(offset, length)
-            self.memory.keep(key, data)
+            self.memory.keep((self.version, offset, length), data)
         return data
+
+    def remember(self, offsets: Sequence[int]) -> None:
+        """Read the pieces at `offsets` that are not remembered, all at once: a reader is going to ask for them one by one."""
+        size = self.memory.piece_bytes
+        pieces = {offset: (self.version, offset, min(size, self.size_bytes - offset)) for offset in offsets}
+        missing = [offset for offset, key in pieces.items() if self.memory.get(key) is None]
+        for offset, data in zip(missing, self.file.read_pieces(missing, size), strict=True):
+            self.memory.keep(pieces[offset], data)

@@ -43,6 +43,8 @@ class Health:
     root_identity: str  # changes when another disk or share stands behind the same address; at most 64 characters
 
 
+MAX_PIECE_BYTES = 65536  # what every SMB server gives in one answer
+
 # The entries of a folder, or why it has none to show.
 Listing: TypeAlias = list[Entry] | SourceError
 
@@ -58,6 +60,9 @@ class RangedReader(Protocol):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; shorter only at the end of the file, b"" past it. ValueError below zero."""
+
+    def read_pieces(self, offsets: Sequence[int], length: int) -> list[bytes]:
+        """What `read_at` gives for each offset, at most MAX_PIECE_BYTES; over a network many in the time of one."""
 
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -120,6 +125,10 @@ class Connection(Protocol):
 
     def open_file(self, parts: tuple[str, ...]) -> tuple[Any, Entry]: ...
     def read(self, handle: Any, offset: int, length: int) -> bytes: ...
+
+    def read_pieces(self, handle: Any, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Bytes of many (offset, length), none longer than MAX_PIECE_BYTES."""
+
     def close_file(self, handle: Any) -> None: ...
 
     def open_for_writing(self, parts: tuple[str, ...]) -> tuple[Any, Entry]:

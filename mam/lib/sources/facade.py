@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
-from mam.lib.sources.base import Connection, Entry, Health, Listing, RangedReader, split_path
+from mam.lib.sources.base import MAX_PIECE_BYTES, Connection, Entry, Health, Listing, RangedReader, split_path
 from mam.lib.sources.errors import ChangedError, ConflictError, NotFoundError, SourceError, TransientError
 from mam.lib.sources.governor import released_on_error
 from mam.lib.sources.pool import ConnectionPool, Timing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BACKOFF_S = (1.0, 2.0, 4.0)
 WRITE_BLOCK_BYTES = 1024 * 1024
+PIECES_BYTES = 4 * 1024 * 1024  # of pieces read at once: so much is repeated when a connection breaks
 MAX_NAME_BYTES = 255
 
 Watcher = Callable[[Any, Callable[[str], None], threading.Event], bool]  # takes a connection of the backend
@@ -239,6 +240,22 @@ class _Reader:
             pieces.append(self._read(start, wanted))
         return b"".join(pieces)
 
+    def read_pieces(self, offsets: Sequence[int], length: int) -> list[bytes]:
+        if not 0 <= length <= MAX_PIECE_BYTES or any(offset < 0 for offset in offsets):
+            raise ValueError("offsets must not be negative, nor pieces larger than MAX_PIECE_BYTES")
+        pieces = [(offset, max(0, min(length, self.size_bytes - offset))) for offset in offsets]
+        limit = self._governor.block_bytes if self._governor is not None else None
+        count = max(1, (limit or PIECES_BYTES) // max(1, length))
+        found: list[bytes] = []
+        for first in range(0, len(pieces), count):
+            some = pieces[first : first + count]
+            if self._governor is not None:
+                self._governor.take(sum(wanted for _, wanted in some))
+            found += self._use(lambda connection, handle: connection.read_pieces(handle, some))  # noqa: B023 - called at once
+        if any(len(data) < wanted for data, (_, wanted) in zip(found, pieces, strict=True)):
+            raise ChangedError(target=self._target)  # it has become shorter
+        return found
+
     def close(self) -> None:
         hold, self._hold = self._hold, None
         self._file.close()
@@ -262,7 +279,10 @@ class _Reader:
     def _read(self, offset: int, length: int) -> bytes:
         if length == 0:
             return b""
-        return cast("bytes", self._attempt(lambda: self._file.use(lambda connection, handle: connection.read(handle, offset, length))))
+        return self._use(lambda connection, handle: connection.read(handle, offset, length))
+
+    def _use(self, action: Callable[[Connection, Any], T]) -> T:
+        return cast("T", self._attempt(lambda: self._file.use(action)))
 
 
 def _is_continuation(before: Entry, now: Entry) -> bool:

@@ -80,6 +80,9 @@ class LocalConnection:
                 data += more
             return data
 
+    def read_pieces(self, handle: int, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        return [self.read(handle, offset, length) for offset, length in pieces]
+
     def close_file(self, handle: int) -> None:
         self._handles.discard(handle)
         with self._errors(()):

@@ -6,7 +6,7 @@ const WITHOUT_RATE = { num: 25, den: 1 }; // sound, and files of which no rate i
 
 /** Dispatches "frame" whenever another frame is shown or asked for. */
 export class Clock extends EventTarget {
-  /** `facts`: rate, start_timecode, drop_frame, frames of the playback answer. */
+  /** `facts`: rate, start_timecode, drop_frame, frames, duration_ms of the playback answer. */
   constructor(video, facts) {
     super();
     this.video = video;
@@ -15,11 +15,12 @@ export class Clock extends EventTarget {
     this.#follow();
   }
 
-  learn({ rate, start_timecode: start, drop_frame: isDropFrame, frames }) {
+  learn({ rate, start_timecode: start, drop_frame: isDropFrame, frames, duration_ms: durationMs }) {
     this.hasRate = Boolean(rate);
     this.rate = rate ?? WITHOUT_RATE;
     this.isDropFrame = Boolean(isDropFrame);
     this.frames = frames || null;
+    this.durationS = durationMs / 1000 || Infinity; // until the element knows better
     this.start = this.hasRate ? (frameNumber(start, this.rate, this.isDropFrame) ?? 0) : 0;
   }
 
@@ -50,13 +51,13 @@ export class Clock extends EventTarget {
   }
 
   get lastFrame() {
-    const { duration } = this.video;
-    const inElement = Number.isFinite(duration) ? frameAt(duration, this.rate) : Infinity; // its sound may be longer
-    return Math.max(0, Math.min(this.frames ?? Infinity, inElement) - 1);
+    const seconds = Number.isFinite(this.video.duration) ? this.video.duration : this.durationS; // its sound may be longer
+    return Math.max(0, Math.min(this.frames ?? Infinity, frameAt(seconds, this.rate)) - 1);
   }
 
+  /** The middle of the frame on the screen: while it plays the element's own time runs ahead of its picture. */
   get positionMs() {
-    return Math.round(this.video.currentTime * 1000);
+    return Math.round(this.secondsOf(this.frame) * 1000);
   }
 
   /** The frame at `seconds`, which may lie anywhere inside of it. */

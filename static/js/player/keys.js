@@ -2,6 +2,8 @@
 
 const SEQUENCE_MS = 1200; // as in keyboard.js: "g l" leads to the library, so "l" is not ours after "g"
 
+const REPEATED = new Set([",", ".", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]); // while they are held down
+
 const players = new Set();
 let prefixAt = -Infinity;
 
@@ -28,19 +30,25 @@ function isForControl(event) {
   return (event.key === " " || event.key === "Enter") && Boolean(isButton);
 }
 
+/** The key by its Latin name: a Korean input source says "ㅓ" for what is printed "J". */
+function nameOf({ key, code }) {
+  if (key.length === 1 && key > "~") return code.replace("Key", "").toLowerCase();
+  return key.length === 1 ? key.toLowerCase() : key;
+}
+
 function handle(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (isForControl(event) || document.querySelector("dialog[open], .menu:popover-open")) return;
   const isSequence = performance.now() - prefixAt < SEQUENCE_MS;
+  const key = nameOf(event);
   prefixAt = event.key === "g" ? performance.now() : -Infinity;
   if (isSequence) return;
   const player = playerFor(event.target);
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const action = player?.isOpen() ? player.actions[key] : undefined;
   if (!action) return;
   event.preventDefault();
   event.stopPropagation();
-  action(event);
+  if (!event.repeat || REPEATED.has(key)) action(event);
 }
 
 document.addEventListener("keydown", handle, { capture: true });

@@ -3,6 +3,7 @@
 import { icon } from "../dom.js";
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4];
+const ROUNDED_MS = 0.6; // chapters begin at whole milliseconds, which may lie half of one before the frame
 
 export class Menus {
   constructor({ section, word, video, clock, source, shuttle, timeline }) {
@@ -37,10 +38,9 @@ export class Menus {
   }
 
   #showSounds() {
-    const { stream } = this.source;
-    const tracks = stream?.audioTracks ?? [];
-    const items = tracks.map(({ index, name, language }) => ({ text: name || languageName(language) || this.word("track", { number: index + 1 }), value: index }));
-    this.#fill("audio", items.length > 1 ? items : [], stream?.audioTrack, (index) => (stream.audioTrack = index));
+    const { source } = this;
+    const items = source.sounds.map(({ index, name, language }) => ({ text: name || languageName(language) || this.word("track", { number: index + 1 }), value: index }));
+    this.#fill("audio", items.length > 1 ? items : [], source.sound, (index) => source.chooseSound(index));
   }
 
   #showSubtitles() {
@@ -64,7 +64,7 @@ export class Menus {
 
   #showChapters() {
     const items = this.timeline.chapters.map(({ start_ms: start, title }) => {
-      const frame = this.clock.frameOf(start / 1000 + 1e-4);
+      const frame = this.clock.frameOf((start + ROUNDED_MS) / 1000);
       return { text: title || this.word("chapter"), note: this.clock.label(frame), value: frame };
     });
     this.#fill("chapters", items, undefined, (frame) => this.clock.seekFrame(frame));

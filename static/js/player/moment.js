@@ -3,7 +3,7 @@
 import { text } from "../dom.js";
 
 const SAVE_EVERY_MS = 10_000;
-const REST_MS = 150; // browsers bear so many new addresses
+const REST_MS = 150; // until a picture rests; browsers bear so many new addresses
 const WORTH_RESUMING_MS = 5_000; // nobody needs help to find the first seconds
 
 export class Moment {
@@ -15,7 +15,7 @@ export class Moment {
     Object.assign(this, { section, video, clock, reports });
     this.isPage = section.dataset.page !== undefined;
     video.addEventListener("timeupdate", () => this.#save(SAVE_EVERY_MS));
-    video.addEventListener("pause", () => this.#save(0));
+    video.addEventListener("pause", () => setTimeout(() => this.#save(0), REST_MS)); // one more picture may come after it
     video.addEventListener("play", () => this.#unname());
     for (const [target, event] of [[video, "pause"], [clock, "frame"]]) target.addEventListener(event, () => this.#nameSoon());
     addEventListener("pagehide", () => this.#save(0));

@@ -1,5 +1,7 @@
 // The next part of a content: offered when one has ended, played after a moment unless somebody says no.
 
+import { focusIfFree } from "../dom.js";
+
 const COUNT_S = 8;
 const GO_ON = "player-goes-on";
 
@@ -8,7 +10,7 @@ export class Next {
 
   constructor({ section, word, video, announce }) {
     this.card = section.querySelector("[data-next]");
-    Object.assign(this, { word, video, announce });
+    Object.assign(this, { section, word, video, announce });
     this.part = null;
     video.addEventListener("ended", () => this.#offer());
     for (const event of ["play", "seeking"]) video.addEventListener(event, () => this.#hide());
@@ -38,7 +40,7 @@ export class Next {
     if (!this.part) return;
     this.card.querySelector("[data-next-title]").textContent = this.part.title;
     this.card.hidden = false;
-    this.card.querySelector("[data-next-go]").focus();
+    focusIfFree(this.section, this.card.querySelector("[data-next-go]"));
     this.announce(this.word("nextIn", { title: this.part.title, seconds: COUNT_S }));
     this.#count(COUNT_S);
   }

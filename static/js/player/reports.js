@@ -2,6 +2,8 @@
 
 import { csrfToken } from "../dom.js";
 
+export const FORBIDDEN = new Set([401, 403]); // statuses that a fresh token may help
+
 export class Reports {
   #isViewed = false;
 

@@ -13,7 +13,8 @@ export class Shuttle extends EventTarget {
     this.video = video;
     this.clock = clock;
     this.normal = 1; // the speed of the menu
-    video.addEventListener("play", () => this.#speed < 0 && this.#set(0));
+    // The event comes after the fact: by then J may have stopped what L had begun.
+    video.addEventListener("play", () => this.#speed < 0 && !video.paused && this.#end());
     video.addEventListener("pause", () => this.#speed > 0 && this.#end());
   }
 

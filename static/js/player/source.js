@@ -1,7 +1,7 @@
 // Brings what the server offers into the <video>, and keeps it there: renews what expires, goes a rung down or to segments made on
 // demand when something is broken, and says so when nothing helps.
 
-import { askWhy } from "./reports.js";
+import { FORBIDDEN, askWhy } from "./reports.js";
 import { Stream, isSupported } from "./stream.js";
 import { Subtitles } from "./subtitles.js";
 
@@ -10,50 +10,64 @@ const RENEW_BEFORE_MS = 60_000;
 const RENEWALS_APART_MS = 5_000; // a fresh token that is refused as well is refused for another reason
 const REPEATED_MS = 10_000; // a decoder that fails again within so long fails at the same place
 const BUSY_WAIT_S = 3;
+const AHEAD_S = 0.5; // of less than that a picture stands still anyway
+const BUSY_CODES = new Set(["encoder_busy", ""]); // "": said by something in front of the application
 const OFFLINE_CODES = new Set(["media_source_offline", "source_offline"]);
 
 /**
  * Dispatches
  *  "tracks"   what can be chosen has changed,
  *  "waiting"  {retryAfter}: all encoders are busy; `resume()` goes on,
- *  "stopped"  {state: "failed" | "offline" | "refused", message, code}: nothing helped,
+ *  "stopped"  {state: "failed" | "offline" | "refused", message, code}: nothing helped; neither while there is picture to go on with,
  *  "going"    it plays on,
  *  "renewed"  {playback}: the server's answer, with fresh addresses.
  */
 export class Source extends EventTarget {
   #playback = null;
   #isFallback = false;
+  #isEager = true;
+  #opening = null;
   #renewedAt = -Infinity;
-  #recoveredAt = -Infinity;
-  #at = 0; // seconds; the element forgets where it was when its stream is taken away
+  #mendedAt = -Infinity;
+  #at = 0; // seconds
+  #isPlaying = false;
+  #held = null; // what is said when the picture stands
+  #heldTimer;
   #timer;
 
-  constructor(video, reports) {
+  constructor(video, reports, { hasHevc }) {
     super();
-    this.video = video;
-    this.reports = reports;
+    Object.assign(this, { video, reports, hasHevc });
     this.subtitles = new Subtitles(video);
     this.stream = null;
+    // The element stops when it fails, and forgets where it was and any speed but its default when its stream is taken away.
     for (const event of ["seeking", "timeupdate"]) video.addEventListener(event, () => video.readyState && (this.#at = video.currentTime));
+    for (const event of ["play", "pause", "emptied"]) video.addEventListener(event, () => video.error || (this.#isPlaying = !video.paused));
+    video.addEventListener("ratechange", () => (video.defaultPlaybackRate = video.playbackRate));
+    video.addEventListener("waiting", () => !video.seeking && this.#release());
+    video.addEventListener("seeking", () => !hasMore(video) && this.#release());
     video.addEventListener("error", () => this.#onElementError());
     video.addEventListener("playing", () => this.dispatchEvent(new Event("going")));
+    addEventListener("pagehide", () => this.#leave());
   }
 
-  /** Play what `playback` names, from `at` seconds. Not `isEager`: load what a picture needs only when it is played. */
-  async load(playback, { at = 0, isEager = true, isFallback = false } = {}) {
+  /** Play what `playback` names, from `at` seconds. Not `isEager`: load what a picture needs when `begin` is called. */
+  async load(playback, { at = 0, isEager = true, isFallback = false, sound = null } = {}) {
     this.#playback = playback;
     this.#isFallback = isFallback;
+    this.#isEager = isEager;
     this.#at = at;
+    this.#drop();
     this.#scheduleRenewal();
     const url = isFallback ? playback.fallback_url : playback.url;
     this.#close();
     if (isPlaylist(url) && isSupported()) {
       const isOnDemand = isFallback || playback.mode === "on_demand";
-      this.stream = new Stream(this.video, this.subtitles, { url, isOnDemand });
+      this.stream = new Stream(this.video, this.subtitles, { url, isOnDemand, sound });
       this.stream.addEventListener("tracks", () => this.dispatchEvent(new Event("tracks")));
       this.stream.addEventListener("problem", ({ detail }) => this.#onProblem(detail));
-      if (!isEager) this.video.addEventListener("play", () => this.stream?.start(), { once: true });
-      await this.stream.open({ at, isEager });
+      this.#opening = this.stream.open({ at, isEager });
+      await this.#opening;
       return;
     }
     // What the page named already is on its way.
@@ -63,16 +77,50 @@ export class Source extends EventTarget {
     this.dispatchEvent(new Event("tracks"));
   }
 
-  /** Load again, from here, and play on if it played. */
-  async reload(playback = this.#playback, { isFallback = false } = {}) {
-    const { paused } = this.video;
-    await this.load(playback, { at: this.#at, isFallback });
-    if (!paused) this.video.play().catch(() => {}); // a failure comes as an error event
+  /** Load what a picture needs: somebody plays, or looks for a frame. */
+  async begin() {
+    if (this.#isEager) return;
+    this.#isEager = true;
+    await this.#opening;
+    this.stream?.start(this.video.currentTime || this.#at);
+  }
+
+  /** Load again, from here. */
+  async reload(playback = this.#playback, { isFallback = false, sound = null } = {}) {
+    await this.#playOn((at) => this.load(playback, { at, isFallback, sound, isEager: this.#isEager }));
+  }
+
+  /** [{index, name, language}] of the sounds that can be chosen. */
+  get sounds() {
+    return this.stream ? this.stream.audioTracks : (this.#playback?.sounds ?? []).map((name, index) => ({ index, name }));
+  }
+
+  /** Index of the one that is heard. */
+  get sound() {
+    return this.stream ? this.stream.audioTrack : 0;
+  }
+
+  chooseSound(index) {
+    if (this.stream) this.stream.audioTrack = index;
+    else if (index) this.reload(this.#playback, { isFallback: true, sound: index }); // of a file a browser plays only the first
+  }
+
+  /** Do what takes the picture away, and play on if it played. */
+  async #playOn(change) {
+    const isPlaying = this.#isPlaying;
+    await change(this.#at);
+    if (isPlaying) this.video.play().catch(() => {}); // a failure comes as an error event
+  }
+
+  /** Others may need the encoders that have worked for this viewer. */
+  #leave() {
+    if (this.stream?.isOnDemand) navigator.sendBeacon(this.#playback.left_url);
   }
 
   /** Go on after a wait. */
   resume() {
-    if (this.stream) this.stream.start(this.#at);
+    this.#drop();
+    if (this.stream?.levels.length) this.stream.start(this.#at);
     else this.reload();
   }
 
@@ -84,11 +132,13 @@ export class Source extends EventTarget {
   // --- what went wrong ----------------------------------------------------------------------------------------------------
 
   async #onProblem(problem) {
-    const { kind, detail, refusal } = problem;
-    if (kind === "refused" && [401, 403].includes(refusal.status)) {
-      await this.#renewOr(() => this.#stop("refused", refusal, detail));
-    } else if (kind === "refused" && refusal.status === 503 && !OFFLINE_CODES.has(refusal.code)) {
-      this.#tell("waiting", { retryAfter: refusal.retryAfter ?? BUSY_WAIT_S });
+    const { kind, detail, refusal, isMinor } = problem;
+    if (isMinor) {
+      this.#report(kind, detail);
+    } else if (FORBIDDEN.has(refusal?.status)) {
+      await this.#renewOr(() => this.#stop("refused", refusal, kind));
+    } else if (refusal?.status === 503 && BUSY_CODES.has(refusal.code)) {
+      this.#wait(refusal.retryAfter ?? BUSY_WAIT_S);
     } else {
       this.#report(kind, detail);
       await this.#climbDown(problem);
@@ -97,24 +147,42 @@ export class Source extends EventTarget {
 
   /** The next thing that may help, in this order: the decoder anew, a lower rung, segments made on demand. */
   async #climbDown({ kind, refusal, level }) {
-    const isFirst = performance.now() - this.#recoveredAt > REPEATED_MS;
-    this.#recoveredAt = performance.now();
+    const isFirst = this.#isFirst();
+    const isStoreOffline = refusal?.status === 503; // with all of its rungs
     if (OFFLINE_CODES.has(refusal?.code)) this.#stop("offline", refusal, kind); // each of these needs the source
-    else if (kind === "broken" && isFirst) this.stream.recover();
-    else if (this.stream.lower(level)) this.#goOn(kind);
+    else if (kind === "broken" && isFirst) await this.#recover();
+    else if (!isStoreOffline && this.stream.lower(level)) await this.#goOn(kind);
     else if (this.#playback.fallback_url && !this.#isFallback) await this.reload(this.#playback, { isFallback: true });
     else this.#stop("failed", refusal, kind);
   }
 
-  #goOn(kind) {
-    if (kind === "broken") this.stream.recover();
+  /** Whether nothing was mended just now: what breaks again so soon is not helped by the same. */
+  #isFirst() {
+    const isFirst = performance.now() - this.#mendedAt > REPEATED_MS;
+    this.#mendedAt = performance.now();
+    return isFirst;
+  }
+
+  async #goOn(kind) {
+    if (kind === "broken") await this.#recover();
     else this.stream.start(this.#at);
   }
 
+  async #recover() {
+    await this.#playOn((at) => this.stream.recover(at));
+  }
+
+  #onElementError() {
+    const { error } = this.video;
+    if (!error) return; // of a stream that was taken away since
+    // hls.js says nothing of a decoder that fails, and waits for it for ever when all is loaded.
+    if (this.stream) this.#onProblem({ kind: "broken", detail: error.message, level: this.stream.shownLevel });
+    else this.#onFileError(error);
+  }
+
   /** A media element says that it failed, never why: ask the address for one byte. */
-  async #onElementError() {
-    const { error, currentSrc } = this.video;
-    if (!error || this.stream) return; // hls.js tells of its own
+  async #onFileError(error) {
+    const { currentSrc } = this.video;
     const isDecoding = [MediaError.MEDIA_ERR_DECODE, MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED].includes(error.code);
     let reason;
     try {
@@ -124,14 +192,38 @@ export class Source extends EventTarget {
       return;
     }
     this.#report(reason ? "refused" : isDecoding ? "broken" : "lost", `${error.message} ${reason?.code ?? ""}`.trim());
-    if ([401, 403].includes(reason?.status)) await this.#renewOr(() => this.#stop("refused", reason, "refused"));
+    if (FORBIDDEN.has(reason?.status)) await this.#renewOr(() => this.#stop("refused", reason, "refused"));
+    else if (!reason && !isDecoding && this.#isFirst()) await this.reload(); // the connection was away
     else if (this.#playback.fallback_url && !this.#isFallback) await this.reload(this.#playback, { isFallback: true });
     else if (OFFLINE_CODES.has(reason?.code)) this.#stop("offline", reason, "refused");
     else this.#stop("failed", reason, isDecoding ? "broken" : "lost");
   }
 
   #stop(state, refusal, kind) {
-    this.#tell("stopped", { state, code: refusal?.code || kind, message: refusal?.message ?? "" });
+    this.#hold("stopped", { state, code: refusal?.code || kind, message: refusal?.message ?? "" });
+  }
+
+  #wait(retryAfter) {
+    this.#hold("waiting", { retryAfter });
+    if (this.#held) this.#heldTimer = setTimeout(() => this.resume(), retryAfter * 1000);
+  }
+
+  /** Say it when the picture stands: segments are fetched ahead, and what is there plays on. */
+  #hold(type, detail) {
+    this.#drop();
+    this.#held = { type, detail };
+    if (!hasMore(this.video)) this.#release();
+  }
+
+  #release() {
+    const held = this.#held;
+    this.#drop();
+    if (held) this.#tell(held.type, held.detail);
+  }
+
+  #drop() {
+    clearTimeout(this.#heldTimer);
+    this.#held = null;
   }
 
   #report(code, detail) {
@@ -158,19 +250,34 @@ export class Source extends EventTarget {
     this.#renewedAt = performance.now();
     let playback;
     try {
-      playback = await this.reports.playback();
+      playback = await this.reports.playback({ hevc: this.hasHevc });
     } catch {
       otherwise();
       return;
     }
     this.#tell("renewed", { playback });
-    const url = this.#isFallback ? playback.fallback_url : playback.url;
+    const urlOf = ({ url, fallback_url: fallbackUrl }) => (this.#isFallback ? fallbackUrl : url);
+    const url = urlOf(playback);
+    // A file's address holds no token. It plays on; what lies beside it (storyboard, waveform) was renewed.
+    const isUnchanged = !this.stream && url === urlOf(this.#playback) && !this.video.error;
     this.#playback = playback;
     this.#scheduleRenewal();
-    if (!url) otherwise();
-    else if (this.stream?.renew(url)) this.stream.start(this.#at);
-    else await this.reload(playback, { isFallback: this.#isFallback });
+    if (!url) {
+      otherwise();
+    } else if (this.stream?.renew(url)) {
+      if (this.#isEager) this.stream.start(this.#at);
+    } else if (!isUnchanged) {
+      await this.reload(playback, { isFallback: this.#isFallback });
+    }
   }
+}
+
+/** Whether there is picture beyond the frame on the screen. */
+function hasMore({ buffered, currentTime, error }) {
+  for (let range = 0; range < buffered.length; range++) {
+    if (buffered.start(range) <= currentTime && buffered.end(range) > currentTime + AHEAD_S) return !error;
+  }
+  return false;
 }
 
 function isPlaylist(url) {

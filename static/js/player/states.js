@@ -1,6 +1,6 @@
 // What stands over the picture when there is none: what happens, why, how far it is, and what can be done.
 
-import { announce, icon } from "../dom.js";
+import { announce, focusIfFree, icon } from "../dom.js";
 import { known } from "../jobs.js";
 
 const POLL_MS = 3000; // for viewers who may not see jobs, and in case a message was missed
@@ -42,13 +42,13 @@ export class States {
     this.#paintProgress(job?.progress);
     const told = known(job?.id);
     if (told) this.#follow(told);
-    if (WAITING.has(name)) this.#poll();
+    if (WAITING.has(name)) this.poll();
   }
 
   /** Something stopped while it played: `state` as above, `message` in the server's words or "". */
   stop({ state, message, code }) {
     this.#paint(state, [message || this.word(`why:${code}`)]);
-    this.panel.querySelector("[data-retry]").focus();
+    focusIfFree(this.section, this.panel.querySelector("[data-retry]"));
   }
 
   /** All encoders are busy: `ask` again by itself after `seconds`. */
@@ -91,7 +91,9 @@ export class States {
 
   // --- a job that it waits for ------------------------------------------------------------------------------------------------
 
-  #poll() {
+  /** Ask again after a while, and show the same until then. */
+  poll() {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.ask({ isQuiet: true }), POLL_MS);
   }
 

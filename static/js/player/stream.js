@@ -1,13 +1,18 @@
 // One HLS stream in a <video>, by hls.js, which is loaded when the first stream is. Reports what went wrong; who listens decides.
 
-import { refusal } from "./reports.js";
+import { FORBIDDEN, refusal } from "./reports.js";
 
 const ON_DEMAND_HEIGHT_PX = 720; // what a machine encodes fast enough to be watched at once; more when asked for
 const BUFFER_S = { prepared: 30, onDemand: 16 };
+const LEAST_BUFFER_S = 8;
+const BUFFER_BYTES = 60_000_000; // browsers take 100 MB and more of picture, of which some was shown already
 const BACK_BUFFER_S = 60;
+const WHOLE_S = 0.1; // pictures and sounds end so much apart, and are rounded
 const FIRST_BYTE_MS = 20_000; // a segment may have to be encoded first
 const UNREPEATED = new Set([401, 403, 404, 410, 503]); // the answer is known: asking again at once is no use
-const KEEP_PLAYING = new Set(["bufferStalledError", "bufferNudgeOnStall", "bufferSeekOverHole"]); // hls.js helps itself
+// Of errors that are not fatal those that hls.js does not get over by itself: without a word it would try the same for ever, or leave a
+// picture that stands still.
+const BROKEN = new Set(["fragParsingError", "bufferAddCodecError", "mediaSourceRequiresReset"]);
 
 let library;
 const loadLibrary = () => (library ??= import("../../vendor/hls/hls.min.mjs"));
@@ -19,35 +24,37 @@ export function isSupported() {
 
 /**
  * Dispatches "tracks" when qualities, audio tracks or subtitles are known or chosen, and "problem" with
- * `{kind: "refused" | "broken" | "lost", refusal, detail, level}` when the stream cannot go on by itself.
+ * `{kind: "refused" | "broken" | "lost", refusal, detail, level, isMinor}` when the stream cannot go on by itself; `isMinor`: it does,
+ * without its subtitles.
  */
 export class Stream extends EventTarget {
   #hls = null;
   #token = null; // replaces the token in addresses, once it was renewed
-  #isClosed = false;
+  #listening = new AbortController(); // until it is closed
   #isChanging = false; // the quality of a picture that stands still
 
-  constructor(video, subtitles, { url, isOnDemand }) {
+  /** `sound`: the audio track to begin with, null for the default. */
+  constructor(video, subtitles, { url, isOnDemand, sound = null }) {
     super();
-    this.video = video;
-    this.subtitles = subtitles;
-    this.url = url;
-    this.isOnDemand = isOnDemand;
+    Object.assign(this, { video, subtitles, url, isOnDemand, sound });
   }
 
   /** Load the playlists; with `isEager` also the first segments, else they come with `start()`. Begins at `at` seconds. */
   async open({ at, isEager }) {
     const { default: Hls } = await loadLibrary();
-    if (this.#isClosed) return;
+    if (this.#listening.signal.aborted) return;
     this.Hls = Hls;
     const hls = new Hls(this.#options(at, isEager));
     this.#hls = hls;
     const { MANIFEST_PARSED, LEVEL_SWITCHED, AUDIO_TRACKS_UPDATED, AUDIO_TRACK_SWITCHED, SUBTITLE_TRACKS_UPDATED } = Hls.Events;
     hls.on(MANIFEST_PARSED, () => this.#chooseLevel());
+    if (this.sound !== null) hls.once(AUDIO_TRACKS_UPDATED, () => (hls.audioTrack = this.sound));
     for (const event of [MANIFEST_PARSED, LEVEL_SWITCHED, AUDIO_TRACKS_UPDATED, AUDIO_TRACK_SWITCHED, SUBTITLE_TRACKS_UPDATED]) {
       hls.on(event, () => this.dispatchEvent(new Event("tracks")));
     }
     hls.on(LEVEL_SWITCHED, () => this.#showSwitched());
+    hls.on(Hls.Events.FRAG_BUFFERED, () => this.#endWhenWhole());
+    this.video.addEventListener("seeking", () => this.#endWhenWhole(), this.#listening);
     hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => (hls.subtitleTrack = this.subtitles.shown));
     hls.on(Hls.Events.CUES_PARSED, (_event, parsed) => this.#addCues(parsed));
     hls.on(Hls.Events.ERROR, (_event, error) => this.#onError(error));
@@ -57,7 +64,7 @@ export class Stream extends EventTarget {
   }
 
   close() {
-    this.#isClosed = true;
+    this.#listening.abort();
     this.#hls?.destroy();
     this.#hls = null;
   }
@@ -71,19 +78,26 @@ export class Stream extends EventTarget {
     this.#hls?.stopLoad();
   }
 
-  /** Begin anew after the decoder gave up. */
-  recover() {
+  /** Begin anew at `at` seconds after the decoder gave up. The element forgets where it was, its speed, and that it played. */
+  recover(at) {
     this.#hls?.recoverMediaError();
-    this.start(this.video.currentTime);
+    this.start(at);
   }
 
-  /** Use a fresh token in all addresses from now on. False when `url` is not this stream under another token. */
+  /** Use a fresh token in all addresses from now on. False when `url` is not this stream under another token, or that is not enough. */
   renew(url) {
     const bare = (address) => new URL(address, location.href).pathname.replace(/^\/hls\/[^/]+/, "");
     const token = new URL(url, location.href).pathname.match(/^\/hls\/([^/]+)\//)?.[1];
-    if (!token || bare(url) !== bare(this.url)) return false;
+    if (!token || bare(url) !== bare(this.url) || !this.#hasOwnAddresses()) return false;
     this.#token = token;
     return true;
+  }
+
+  /** Whether our tokens open all that is known of the stream. Addresses that a store has signed are in playlists, which are read once. */
+  #hasOwnAddresses() {
+    const { levels = [], audioTracks = [], subtitleTracks = [] } = this.#hls ?? {};
+    const known = [...levels, ...audioTracks, ...subtitleTracks].filter(({ details }) => details?.fragments.length);
+    return levels.length > 0 && known.every(({ details }) => isOurs(details.fragments[0].url));
   }
 
   // --- what can be chosen -------------------------------------------------------------------------------------------------
@@ -168,8 +182,10 @@ export class Stream extends EventTarget {
       enableWorker: false, // fMP4 needs no repacking
       capLevelToPlayerSize: true,
       abrEwmaDefaultEstimate: 8_000_000, // most viewers sit in the building of the server
-      maxBufferLength: this.isOnDemand ? BUFFER_S.onDemand : BUFFER_S.prepared,
-      maxMaxBufferLength: 2 * BUFFER_S.prepared,
+      // As much as BUFFER_BYTES hold, between these two (hls.js, getMaxBufferLength).
+      maxBufferLength: LEAST_BUFFER_S,
+      maxMaxBufferLength: this.isOnDemand ? BUFFER_S.onDemand : BUFFER_S.prepared,
+      maxBufferSize: BUFFER_BYTES,
       backBufferLength: BACK_BUFFER_S,
       renderTextTracksNatively: false, // see subtitles.js
       enableCEA708Captions: false,
@@ -177,7 +193,7 @@ export class Stream extends EventTarget {
       fragLoadPolicy: policy("fragLoadPolicy", { maxTimeToFirstByteMs: FIRST_BYTE_MS }),
       playlistLoadPolicy: policy("playlistLoadPolicy", { maxTimeToFirstByteMs: FIRST_BYTE_MS }),
       manifestLoadPolicy: policy("manifestLoadPolicy", { maxTimeToFirstByteMs: FIRST_BYTE_MS }),
-      xhrSetup: (xhr, url) => this.#token && xhr.open("GET", this.#renewed(url), true),
+      xhrSetup: (xhr, url) => this.#token && isOurs(url) && xhr.open("GET", this.#renewed(url), true),
     };
   }
 
@@ -201,6 +217,20 @@ export class Stream extends EventTarget {
     hls.nextLevel = index;
   }
 
+  /**
+   * Near to the end a browser shows a picture only when it knows that nothing follows. hls.js says so only after a first picture (it
+   * takes a sound for chosen when a picture of it has stood for a while: `AlternateAudio.SWITCHING` in its stream-controller).
+   */
+  #endWhenWhole() {
+    const { latestLevelDetails, audioTracks, audioTrack } = this.#hls;
+    const ends = [latestLevelDetails, audioTracks[audioTrack]?.details].flatMap((details) => details?.edge ?? []);
+    const { buffered, currentTime } = this.video;
+    const last = buffered.length - 1;
+    if (last >= 0 && buffered.start(last) <= currentTime && buffered.end(last) > Math.min(...ends) - WHOLE_S) {
+      this.#hls.trigger(this.Hls.Events.BUFFER_EOS, {});
+    }
+  }
+
   /** A picture that stands still was decoded from the old quality: have it decoded again. */
   #showSwitched() {
     const { video } = this;
@@ -218,23 +248,44 @@ export class Stream extends EventTarget {
   }
 
   #onError(error) {
-    const { fatal: isFatal, type, details, response, networkDetails } = error;
+    const { fatal: isFatal, details, response, networkDetails, frag } = error;
     const status = response?.code ?? 0;
-    const level = error.frag?.type === "main" ? error.frag.level : (error.level ?? -1); // of sound there is one rung
-    const detail = [details, status || "", error.frag?.relurl ?? error.url ?? "", error.error?.message ?? ""].filter(Boolean).join(" ");
-    if (UNREPEATED.has(status) || (isFatal && status >= 400)) {
-      this.stop();
-      this.#tell({ kind: "refused", detail, level, refusal: readRefusal(networkDetails, status) });
-    } else if (type === this.Hls.ErrorTypes.MEDIA_ERROR && (isFatal || !KEEP_PLAYING.has(details))) {
-      this.#tell({ kind: "broken", detail, level });
-    } else if (isFatal) {
-      this.#tell({ kind: type === this.Hls.ErrorTypes.NETWORK_ERROR ? "lost" : "broken", detail, level });
-    }
+    const kind = this.#kindOf(error, status);
+    if (!kind) return;
+    const level = frag?.type === "main" ? frag.level : (error.level ?? -1); // of sound there is one rung
+    const detail = [details, status || "", frag?.relurl ?? error.url ?? "", error.error?.message ?? ""].filter(Boolean).join(" ");
+    const isMinor = isOfSubtitles(error) && !FORBIDDEN.has(status);
+    if (isMinor) this.#dropSubtitle(isFatal);
+    else if (kind === "refused") this.stop();
+    this.#tell({ kind, detail, level, isMinor, refusal: kind === "refused" ? readRefusal(networkDetails, status) : null });
+  }
+
+  /** What an error means for the viewer; null where hls.js helps itself. */
+  #kindOf({ fatal: isFatal, type, details }, status) {
+    if (UNREPEATED.has(status) || (isFatal && status >= 400)) return "refused";
+    if (!isFatal && !BROKEN.has(details)) return null;
+    return type === this.Hls.ErrorTypes.NETWORK_ERROR ? "lost" : "broken";
+  }
+
+  /** The film goes on without: hls.js ends all loading when it gives a subtitle up. */
+  #dropSubtitle(isGivenUp) {
+    this.subtitleTrack = -1;
+    if (isGivenUp) this.start(this.video.currentTime);
   }
 
   #tell(problem) {
-    this.dispatchEvent(new CustomEvent("problem", { detail: { refusal: null, ...problem } }));
+    this.dispatchEvent(new CustomEvent("problem", { detail: problem }));
   }
+}
+
+function isOfSubtitles({ frag, context }) {
+  return frag?.type === "subtitle" || context?.type === "subtitleTrack";
+}
+
+/** Whether an absolute address is opened by a token in its path; else a store has signed it. */
+function isOurs(url) {
+  const { origin, pathname } = new URL(url);
+  return origin === location.origin && /^\/(hls|stream)\//.test(pathname);
 }
 
 /** What the server said when it refused a playlist or a segment. */

@@ -16,11 +16,13 @@ export class Timeline {
     this.dots = section.querySelector("[data-chapter-dots]");
     this.canvas = section.querySelector("[data-waveform]");
     this.chapters = [];
-    // The slider asks for seconds anywhere; what is shown is a frame, so its middle is asked for (FACTS, Playing 4).
-    this.range.addEventListener("mediaseekrequest", (event) => {
-      event.stopPropagation();
+    // The slider asks for seconds anywhere; what is shown is a frame, so its middle is asked for (FACTS, Playing 4). Before media-chrome,
+    // which hears the same on the same element and would seek to those seconds.
+    const seek = (event) => {
+      event.stopImmediatePropagation();
       clock.seekFrame(clock.frameOf(event.detail));
-    });
+    };
+    this.range.addEventListener("mediaseekrequest", seek, { capture: true });
     this.range.addEventListener("pointermove", (event) => this.#showPreview(event));
     this.canvas.addEventListener("pointerdown", (event) => this.#seekByWave(event));
     this.canvas.addEventListener("pointermove", (event) => event.buttons && this.#seekByWave(event));

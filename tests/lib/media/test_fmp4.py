@@ -95,6 +95,12 @@ def test_a_file_that_is_not_whole_is_refused(video: Path, kept: float) -> None:
         fmp4.read_track(io.BytesIO(data[: int(kept if kept > 1 else len(data) * kept)]))
 
 
+def test_a_file_in_which_nothing_is_lacks_only_fragments(video: Path) -> None:
+    init = fmp4.read_track(io.BytesIO(video.read_bytes())).init.data
+    with pytest.raises(fmp4.NoFragmentError):
+        fmp4.read_track(io.BytesIO(init))
+
+
 def test_what_is_no_fragmented_mp4_is_refused(clips: ClipLibrary) -> None:
     for name in ("moov_start.mp4", "film.mkv", "fragmented.mp4"):  # the last has two tracks
         with clips[name].open("rb") as file, pytest.raises(fmp4.Fmp4Error):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from mam.lib.media.rangeserver import FIRST_CHUNK_BYTES, RangeServer, serving
-from mam.lib.media.remembered import Memory, RememberedFile
 
 SIZE_BYTES = 8_000_000
 DATA = random.Random(5).randbytes(SIZE_BYTES)
@@ -103,20 +102,3 @@ def test_the_error_of_the_source_ends_the_answer_and_is_kept() -> None:
         with pytest.raises(http.client.IncompleteRead):
             fetch(server, "bytes=0-")
         assert str(server.error) == "the share is gone"
-
-
-def test_small_reads_are_asked_of_the_source_once() -> None:
-    file, memory = Recorded(), Memory(100_000, piece_bytes=1000)
-    first, again = (RememberedFile(file, "version 1", memory) for _ in range(2))
-    assert first.read_at(10, 1000) == again.read_at(10, 1000) == DATA[10:1010]
-    assert first.read_at(10, 2000) == DATA[10:2010]
-    assert RememberedFile(file, "version 2", memory).read_at(10, 1000) == DATA[10:1010]
-    assert file.reads == [(10, 1000), (10, 2000), (10, 1000)]
-
-
-def test_the_longest_unused_is_forgotten_first() -> None:
-    file, memory = Recorded(), Memory(3_000, piece_bytes=1000)
-    remembered = RememberedFile(file, "version", memory)
-    for offset in (0, 1000, 2000, 0, 3000, 0, 1000):
-        remembered.read_at(offset, 1000)
-    assert [offset for offset, _ in file.reads] == [0, 1000, 2000, 3000, 1000]

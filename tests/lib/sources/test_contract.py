@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from mam.lib.sources.errors import (
+    ChangedError,
     ConflictError,
     NotFoundError,
     PathOutsideRootError,
@@ -149,6 +150,23 @@ def test_reads_are_short_only_at_the_end(place: Place) -> None:
         for offset, length in [(-1, 1), (0, -1)]:
             with pytest.raises(ValueError, match="negative"):
                 file.read_at(offset, length)
+
+
+def test_many_pieces_are_read_at_once(place: Place) -> None:
+    data = os.urandom(3_000_017)
+    (place.root / "clip.mxf").write_bytes(data)
+
+    with place.fs.open("clip.mxf") as file:
+        offsets = [*range(0, 3_000_000, 7_001), 2_999_990, 10**12]
+        assert file.read_pieces(offsets, 16_384) == [data[offset : offset + 16_384] for offset in offsets]
+        assert file.read_pieces([5, 5], 65_536) == [data[5:65_541]] * 2
+        assert file.read_pieces([], 100) == []
+        for wrong, length in [(-1, 1), (0, -1), (0, 65_537)]:
+            with pytest.raises(ValueError, match="negative"):
+                file.read_pieces([wrong], length)
+        (place.root / "clip.mxf").write_bytes(b"shorter")
+        with pytest.raises(ChangedError):
+            file.read_pieces([0, 100_000], 1000)
 
 
 def test_offsets_beyond_four_gigabytes_work(place: Place) -> None:

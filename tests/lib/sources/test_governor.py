@@ -96,6 +96,16 @@ def test_what_is_limited_is_read_here_and_by_nobody_else(tmp_path: Path) -> None
     assert open_source(tmp_path.as_uri(), limits=Limits(bytes_per_s=1_000_000)).local_path("clip.mp4") is None
 
 
+def test_pieces_count_as_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(bytes(2_000_000))
+    slept_s: list[float] = []
+    timing = Timing(lambda: sum(slept_s), slept_s.append)
+    fs = open_source(tmp_path.as_uri(), limits=Limits(bytes_per_s=100_000), ledger=MemoryLedger(timing.monotonic), timing=timing)
+    with fs.open("clip.mp4") as clip:
+        assert [len(piece) for piece in clip.read_pieces(range(0, 1_000_000, 10_000), 10_000)] == [10_000] * 100
+    assert sum(slept_s) == pytest.approx(10, abs=1.5)
+
+
 def test_limits_are_above_zero() -> None:
     with pytest.raises(ValueError, match="above zero"):
         Limits(bytes_per_s=0)

@@ -118,13 +118,15 @@ class SmbConnection:
 
     def read(self, handle: bytes, offset: int, length: int) -> bytes:
         starts = range(0, length, self._read_block)
-        requests = [m.read(handle, offset + start, min(self._read_block, length - start)) for start in starts]
-        pieces = [self._data_of(reply) for reply in self._pipelined(requests, self._read_block)]
+        pieces = self._read_all(handle, [(offset + start, min(self._read_block, length - start)) for start in starts])
         sizes = [len(piece) for piece in pieces]
         for start, size, following in zip(starts, sizes, [*sizes[1:], 0], strict=True):
             if following and size < min(self._read_block, length - start):
                 raise TransientError(target=self._address, detail="short read")  # else a hole in the middle would go unnoticed
         return b"".join(pieces)
+
+    def read_pieces(self, handle: bytes, pieces: Sequence[tuple[int, int]]) -> list[bytes]:
+        return [bytes(piece) for piece in self._read_all(handle, pieces)]
 
     def close_file(self, handle: bytes) -> None:
         self._channel.ignore(self._channel.send([m.close(handle)])[0])
@@ -235,6 +237,10 @@ class SmbConnection:
             entries += listed.entries
             dots += listed.dots
         return entries, dots, False
+
+    def _read_all(self, handle: bytes, pieces: Sequence[tuple[int, int]]) -> list[memoryview]:
+        requests = [m.read(handle, offset, length) for offset, length in pieces]
+        return [self._data_of(reply) for reply in self._pipelined(requests, self._read_block)]
 
     def _pipelined(self, requests: list[m.Request], block_bytes: int) -> list[Reply]:
         """Answers to all requests in their order, with a window of them under way."""

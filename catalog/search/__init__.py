@@ -1,0 +1,1 @@
+"""Finding files: one interface, the same answers from every database."""

@@ -1,0 +1,191 @@
+"""The index of the search: the only writer of its tables.
+
+What changes is noted by the database (`catalog.search.triggers`) in the transaction of the change; `refresh` makes the entries of those
+files anew. Whoever is killed loses nothing, for a note goes with the entry that it asked for.
+
+Entries are made before anything is locked, and written in a short transaction for those files whose notes still lie there: where one is
+gone, somebody else has made an entry since, and maybe of newer facts. What changes meanwhile has a note again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from catalog.models import MediaFile, SearchChange, SearchEntry, SearchWord
+from catalog.search import triggers
+from catalog.search.documents import Entry, make_entries
+from catalog.search.vocabulary import vocabulary
+from mam.jobs import nightly
+from mam.jobs.models import JobPriority
+from mam.jobs.services import enqueue
+from mam.lib.bulk import among, chunks, insert_rows, update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+INDEX_JOB = "catalog.index_search"
+CHECK_JOB = "catalog.check_search"
+BATCH = 1000  # files in one transaction
+_LOCK = 0x6D616D01  # of PostgreSQL's advisory locks
+READ = 20_000  # notes looked at together: several of them may name one file
+AT_ONCE = 500  # changes that whoever made them waits for
+_COLUMNS = ["words", "facets", "name_key", "size_bytes", "duration_ms"]
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a comparison of index and catalog found; all of it is repaired."""
+
+    files: int = 0
+    wrong: int = 0  # entries that were missing, differed, or had no file
+
+
+def refresh(limit: int = READ) -> int:
+    """Make the entries of files that changed, `limit` changes at most, oldest first; return how many changes that were."""
+    noted: defaultdict[int, list[int]] = defaultdict(list)
+    for note, file_id in SearchChange.objects.order_by("pk").values_list("pk", "file_id")[:limit]:
+        noted[file_id].append(note)
+    for file_ids in chunks(noted, BATCH):
+        _make({file_id: noted[file_id] for file_id in file_ids})
+    return sum(map(len, noted.values()))
+
+
+def refresh_all(on_progress: Callable[[int], None] | None = None) -> int:
+    """`refresh` until nothing is left; return how many changes that were."""
+    total = 0
+    while count := refresh():
+        total += count
+        if on_progress is not None:
+            on_progress(total)
+    return total
+
+
+def refresh_soon() -> None:
+    """After the caller's transaction: a few changes at once, so that who made them finds them; many by a job."""
+    transaction.on_commit(_refresh_some)
+
+
+def _refresh_some() -> None:
+    if SearchChange.objects.order_by("pk")[: AT_ONCE + 1].count() <= AT_ONCE:
+        refresh(AT_ONCE)
+    else:
+        request_refresh()
+
+
+def request_refresh() -> None:
+    """Have a job make all entries that wait."""
+    enqueue(kind=INDEX_JOB, key=INDEX_JOB)
+
+
+def request_due_refresh() -> None:
+    """The clock's question: have it done if anything changed."""
+    if SearchChange.objects.exists():
+        request_refresh()
+
+
+def request_due_check() -> None:
+    """The clock's question: have it compared if it is time."""
+    if nightly.is_due(kind=CHECK_JOB, hour=settings.MAM_UPKEEP_HOUR):
+        enqueue(kind=CHECK_JOB, key=CHECK_JOB, priority=JobPriority.LOW)
+
+
+def check(on_progress: Callable[[int, int], None] | None = None) -> Checked:
+    """Compare the entry of every file with what it should be, and repair. Others may search and write meanwhile.
+
+    `on_progress(reached, last)` takes ids.
+    """
+    refresh_all()
+    found = Checked()
+    last = MediaFile.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    after: int | None = 0
+    while after is not None:
+        ids = list(MediaFile.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        entries = SearchEntry.objects.filter(pk__gt=after)
+        after = ids[-1] if len(ids) == BATCH else None
+        here = entries if after is None else entries.filter(pk__lte=after)
+        wrong = _compare({*ids, *here.values_list("pk", flat=True)}).file_ids
+        if wrong:
+            wrong -= set(SearchChange.objects.filter(file_id__in=among(wrong)).values_list("file_id", flat=True))  # changed just now
+            SearchChange.objects.bulk_create([SearchChange(file_id=file_id) for file_id in wrong])
+            refresh_all()
+        found.wrong += len(wrong)
+        found.files += len(ids)
+        if on_progress is not None:
+            on_progress(ids[-1] if ids else last, last)
+    return found
+
+
+def rebuild(on_progress: Callable[[int, int], None] | None = None) -> Checked:
+    """Make all of it anew while the old one is used: triggers, entries, the database's index of them, and the words."""
+    triggers.install(connection)
+    SearchWord.objects.all().delete()
+    found = check(on_progress)
+    _learn(word for words in SearchEntry.objects.values_list("words", flat=True).iterator() for word in words.split())
+    triggers.rebuild_index(connection)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What of some files' entries is not what it should be."""
+
+    new: list[Entry]
+    changed: list[Entry]
+    gone: set[int]
+
+    @property
+    def file_ids(self) -> set[int]:
+        return {*(entry.file_id for entry in (*self.new, *self.changed)), *self.gone}
+
+    def of(self, file_ids: Collection[int]) -> _Difference:
+        """That of some files."""
+        new, changed = ([entry for entry in entries if entry.file_id in file_ids] for entries in (self.new, self.changed))
+        return _Difference(new, changed, self.gone.intersection(file_ids))
+
+
+def _compare(file_ids: Collection[int]) -> _Difference:
+    entries = make_entries(file_ids)
+    rows = SearchEntry.objects.filter(pk__in=among(file_ids)).values_list("file_id", *_COLUMNS)
+    stored = {row[0]: Entry(*row) for row in rows}
+    return _Difference(
+        new=[entry for entry in entries if entry.file_id not in stored],
+        changed=[entry for entry in entries if stored.get(entry.file_id, entry) != entry],
+        gone=stored.keys() - {entry.file_id for entry in entries},
+    )
+
+
+def _make(noted: dict[int, list[int]]) -> None:
+    """Make the entries of these files (file id -> its notes), and take the notes away."""
+    difference = _compare(noted)
+    with transaction.atomic():
+        notes = SearchChange.objects.filter(pk__in=among(chain.from_iterable(noted.values()))).order_by("pk")
+        left = set(notes.select_for_update().values_list("pk", flat=True))
+        ours = {file_id: one for file_id, one in noted.items() if left.issuperset(one)}
+        _write(difference.of(ours))
+        SearchChange.objects.filter(pk__in=among(chain.from_iterable(ours.values()))).delete()
+
+
+def _write(difference: _Difference) -> None:
+    SearchEntry.objects.filter(pk__in=among(difference.gone)).delete()
+    insert_rows(SearchEntry, ["file_id", *_COLUMNS], difference.new)
+    update_rows(SearchEntry, _COLUMNS, ((*entry[1:], entry.file_id) for entry in difference.changed))
+    _learn(word for entry in (*difference.new, *difference.changed) for word in entry.words.split())
+
+
+def _learn(words: Iterable[str]) -> None:
+    """Keep the words in which people misspell something: more than one sign, not all of them digits."""
+    vocabulary.refresh()
+    fresh = {word for word in words if len(word) > 1 and not word.isdigit() and word not in vocabulary}
+    if not fresh:
+        return
+    with transaction.atomic():
+        if connection.vendor == "postgresql":  # in order of their ids, for that is how `vocabulary` asks for what is new
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        SearchWord.objects.bulk_create((SearchWord(word=word) for word in sorted(fresh)), batch_size=BATCH, ignore_conflicts=True)

@@ -1,0 +1,71 @@
+"""Players by every spelling of their names, in memory: a search asks for them with each word."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from catalog import text
+from catalog.models import Player
+from catalog.search.tokens import pieces, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Row = tuple[int, str, str, str, str]
+
+
+class Players:
+    """Asks for the rows each time, and works out what follows from them when they are others. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: list[Row] = []
+        self._words: dict[int, set[str]] = {}  # player -> folded words of all names
+        self._others: dict[str, set[str]] = {}  # piece -> the same in other spellings
+
+    def whose_name_has(self, asked: set[str]) -> list[int]:
+        """Ids of players with all of these folded words among their names."""
+        self._refresh()
+        return [pk for pk, known in self._words.items() if asked <= known]
+
+    def other_spellings(self, searched: Iterable[str]) -> defaultdict[str, set[str]]:
+        """Piece -> the same piece of a name in another spelling: 아이비 -> ivey. Where spellings differ in length, the last one."""
+        self._refresh()
+        return defaultdict(set, {piece: set(self._others[piece]) for piece in searched if piece in self._others})
+
+    def _refresh(self) -> None:
+        rows = list(Player.objects.order_by("pk").values_list("pk", "name", "name_ko", "name_en", Cast("aliases", TextField())))
+        with self._lock:
+            if rows != self._rows:
+                names = {pk: _names(name, ko, en, json.loads(aliases)) for pk, name, ko, en, aliases in rows}
+                self._words = {pk: {text.fold(word) for name in one for word in words(name)} for pk, one in names.items()}
+                self._others = _others(names.values())
+                self._rows = rows
+
+
+def names_of(player: Player) -> list[str]:
+    """All spellings of a player's name, each once."""
+    return _names(player.name, player.name_ko, player.name_en, player.aliases)
+
+
+def _names(name: str, name_ko: str, name_en: str, aliases: list[str]) -> list[str]:
+    return list(dict.fromkeys(filter(None, [name, name_ko, name_en, *aliases])))
+
+
+def _others(names: Iterable[list[str]]) -> dict[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for one in names:
+        spellings = [spelling for spelling in ([piece for word in words(name) for piece in pieces(word)] for name in one) if spelling]
+        for spelling in spellings:
+            for index, piece in enumerate(spelling):
+                found[piece] |= {other[index] if len(other) == len(spelling) else other[-1] for other in spellings if other is not spelling}
+    return dict(found)
+
+
+players = Players()

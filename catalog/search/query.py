@@ -1,0 +1,122 @@
+"""What a person typed into the search box, taken apart; and put together again, so that the box is all there is to a search. No Django.
+
+misspelt words   "exact words"   -without   codec:h264   year:2020..2024   duration:>1h   catalog:"WSOP Classic"
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from catalog.text import nfc, tidy
+
+MAX_CHARS = 300
+MAX_TERMS = 16
+_TERM = re.compile(r"""(?P<minus>-?)(?:(?P<field>[a-z]{2,10}):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))""", re.IGNORECASE)
+
+
+class Field(StrEnum):
+    """What may stand before a colon."""
+
+    CATALOG = "catalog"
+    SERIES = "series"
+    YEAR = "year"
+    PLAYER = "player"
+    TAG = "tag"
+    KIND = "kind"
+    CONTAINER = "ext"
+    CODEC = "codec"
+    RESOLUTION = "res"
+    DURATION = "duration"
+    HLS = "hls"
+    STATE = "is"
+    SIZE = "size"
+
+
+_FIELDS = {str(field): field for field in Field}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a search. `field` None: words. `is_exact`: they stand side by side."""
+
+    text: str
+    field: Field | None = None
+    is_exact: bool = False
+    is_excluded: bool = False
+
+    def __str__(self) -> str:
+        text = f'"{self.text}"' if self.is_exact or " " in self.text else self.text
+        return f"{'-' if self.is_excluded else ''}{f'{self.field}:' if self.field else ''}{text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The terms of a search, in the order in which they were typed."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.terms))
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    @property
+    def words(self) -> list[Term]:
+        """The terms that are words, neither fields nor excluded."""
+        return [term for term in self.terms if term.field is None and not term.is_excluded]
+
+    def with_term(self, term: Term) -> Query:
+        """This search, narrowed by one more term; one of the same field is replaced, but of tags and players there may be several."""
+        kept = [one for one in self.terms if one != term and (one.field != term.field or term.field in (None, Field.TAG, Field.PLAYER))]
+        return Query((*kept, term))
+
+    def without_term(self, term: Term) -> Query:
+        """This search without that term."""
+        return Query(tuple(one for one in self.terms if one != term))
+
+    def corrected(self, words: dict[str, str]) -> Query:
+        """This search with words replaced."""
+        return Query(tuple(replace(term, text=words.get(term.text, term.text)) if term.field is None else term for term in self.terms))
+
+
+@dataclass(frozen=True, slots=True)
+class HalfTyped:
+    """A search whose last term is still being typed: what stands before that, and the term as far as it is known."""
+
+    before: str
+    text: str
+    field: Field | None
+    is_excluded: bool
+
+
+def half_typed(text: str) -> HalfTyped:
+    """Split off the last term. After a space or a closed quotation none is being typed: its text is ""."""
+    typed = nfc(text)[:MAX_CHARS]
+    match = next((one for one in _TERM.finditer(typed) if one.end() == len(typed)), None)
+    if match is None or (match["quoted"] and typed.endswith('"')):
+        return HalfTyped(typed, "", None, is_excluded=False)
+    name, value = match["field"] or "", match["bare"] or match["quoted"] or ""
+    if not name and value.endswith(":"):
+        name, value = value[:-1], ""
+    field = _FIELDS.get(name.lower())
+    if name and field is None:
+        value = f"{name}:{value}"
+    return HalfTyped(typed[: match.start()], value, field, is_excluded=bool(match["minus"]))
+
+
+def parse(text: str) -> Query:
+    """Take a search apart. Nothing is an error: what is no field is words. At most MAX_TERMS terms of the first MAX_CHARS characters."""
+    terms: list[Term] = []
+    for match in _TERM.finditer(tidy(text)[:MAX_CHARS]):
+        quoted, bare = match["quoted"], match["bare"]
+        name = (match["field"] or "").lower()
+        field = _FIELDS.get(name)
+        value = tidy(quoted if quoted is not None else bare)
+        if name and field is None:
+            value = f"{match['field']}:{value}"
+        if value.strip("-"):
+            terms.append(Term(value, field, is_exact=quoted is not None and field is None, is_excluded=bool(match["minus"])))
+    return Query(tuple(dict.fromkeys(terms))[:MAX_TERMS])

@@ -1,0 +1,213 @@
+"""What a search asks of the index: its words as tokens, with what a rare word may have meant, and its fields as facets and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
+
+from catalog import text
+from catalog.choices import FileKind
+from catalog.models import Catalog, Player, Series, Tag
+from catalog.search import values
+from catalog.search.engines import Clause, Range, Tokens, Wanted, find
+from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, YEARS, facet_token, minutes_up_to
+from catalog.search.players import players
+from catalog.search.query import Field, Query, Term
+from catalog.search.tokens import TOKEN_MAX, is_hangul, pieces, query_tokens, words
+from catalog.search.vocabulary import vocabulary
+from mam.lib.errors import gettext_noop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+RARE = 3  # a word with fewer files may be misspelt
+_MAX_WORDS = 12
+_MAX_BEGINNINGS = 64
+_MIN_PAIRS = 4
+_PAIRS_OF_A_SLIP = 2  # a syllable is in two of them
+_NOTHING: Clause = (("is_nothing",),)  # no file has it
+_UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be.")
+_UNKNOWN_NAME = gettext_noop("There is no %(field)s “%(value)s”.")
+_RANGES = {
+    Field.DURATION: ("duration_ms", values.duration_ms),
+    Field.SIZE: ("size_bytes", values.size_bytes),
+}
+# Fields with so few values that a range of them is one clause.
+_STEPS = {Field.RESOLUTION: (RESOLUTIONS, values.lines), Field.YEAR: (YEARS, values.year)}
+# Fields whose values are rows with a name.
+MODELS: dict[Field | None, Any] = {Field.CATALOG: Catalog, Field.SERIES: Series, Field.PLAYER: Player, Field.TAG: Tag}
+
+
+@dataclass(slots=True)
+class Resolved:
+    """A search as the database is asked it."""
+
+    wanted: Wanted
+    words: list[str]  # of the search, folded, in their order
+    spelled: list[str] = field(default_factory=list)  # the same words as they were typed
+    exact: list[list[str]] = field(default_factory=list)  # folded words that have to stand side by side
+    meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
+    problems: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # gettext templates and their parameters
+
+    @property
+    def meant_words(self) -> list[str]:
+        """`words`, with what a rare one most likely meant."""
+        return [self.meant[word][0] if word in self.meant else word for word in self.words]
+
+
+def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
+    """Look up everything a search names. Asks the index about single words. Missing files are left out unless it says `is:`."""
+    found = Resolved(Wanted(), [])
+    clauses: list[Clause] = []
+    excluded: list[Tokens] = []
+    ranges: list[Range] = []
+    for term in query.terms:
+        asked = _field(term) if term.field else _words(term, found)
+        if isinstance(asked, Range) and not term.is_excluded:
+            ranges.append(asked)
+            clauses += _classes_of(asked)
+        elif isinstance(asked, Range) or asked is None:
+            found.problems.append(
+                (_UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, {"field": str(term.field), "value": term.text})
+            )
+            clauses.append(_NOTHING)
+        elif term.is_excluded:
+            excluded += asked
+        else:
+            clauses += [asked] if asked else []
+    if not with_missing and not any(term.field is Field.STATE for term in query.terms):
+        excluded.append((facet_token(Field.STATE, MISSING),))
+    clauses += _word_clauses(found)
+    found.wanted = Wanted(tuple(clauses), tuple(excluded), tuple(ranges))
+    return found
+
+
+def whole_words(resolved: Resolved) -> Wanted:
+    """A stricter search: each word as it was typed, not in pieces."""
+    return resolved.wanted.also(*(((word[:TOKEN_MAX],),) for word in resolved.words))
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+def _words(term: Term, found: Resolved) -> Clause:
+    """Note the words of a term; what an excluded one rules out."""
+    folded = [text.fold(word) for word in words(term.text)]
+    if term.is_excluded:
+        tokens = tuple(token for word in words(term.text) for token in query_tokens(word))
+        return (tokens,) if tokens else ()
+    room = _MAX_WORDS - len(found.words)
+    if term.is_exact and len(folded) > 1:
+        found.exact.append(folded)
+    found.words += folded[:room]
+    found.spelled += words(term.text)[:room]
+    return ()
+
+
+def _word_clauses(found: Resolved) -> list[Clause]:
+    """One clause for each piece of each word: itself or, where that is rare, what it may have meant."""
+    if not found.spelled:
+        return []
+    vocabulary.refresh()
+    in_order = [piece for word in found.spelled for piece in pieces(word)]
+    others = players.other_spellings(in_order)
+    for one, other in pairwise(in_order):
+        if one + other in vocabulary:  # the same two written together
+            others[one].add(one + other)
+            others[other].add(one + other)
+    exact = {word for phrase in found.exact for word in phrase}
+    clauses: dict[Clause, None] = {}
+    for word in found.spelled:
+        begun = [] if text.fold(word) in exact else _begun(word)
+        for piece in pieces(word):
+            meanings = [tuple(query_tokens(piece)), *((other,) for other in sorted(others[piece])), *begun]
+            if piece not in exact and (_is_rare(tuple(meanings)) or _is_scattered(piece)):
+                meanings += _meant(piece, found)
+            clauses[tuple(dict.fromkeys(meanings))] = None
+    return list(clauses)
+
+
+def _is_scattered(piece: str) -> bool:
+    """Hangul whose pairs of syllables may all occur, but in no word side by side: 아이브 in 아이비 and 라이브."""
+    return is_hangul(piece) and not vocabulary.is_inside_some(piece)
+
+
+def _is_rare(clause: Clause) -> bool:
+    if clause in vocabulary.common:
+        return False
+    is_rare = len(find(Wanted((clause,)), RARE)) < RARE
+    if not is_rare:
+        vocabulary.note_common(clause)
+    return is_rare
+
+
+def _begun(word: str) -> list[Tokens]:
+    """Words that begin with a rare one."""
+    if not _is_rare((tuple(query_tokens(word)),)):
+        return []
+    return [(other,) for other in vocabulary.beginning_with(text.fold(word), _MAX_BEGINNINGS) if other != text.fold(word)]
+
+
+def _meant(piece: str, found: Resolved) -> list[Tokens]:
+    """What a rare word may have meant: two words written together, or a slip."""
+    near = vocabulary.near(piece)
+    if near:
+        found.meant[piece] = near
+    meanings = [*vocabulary.split(piece), *(tuple(query_tokens(word)) if is_hangul(word) else (word,) for word in near)]
+    pairs = query_tokens(piece)
+    if is_hangul(piece) and len(pairs) >= _MIN_PAIRS:  # a slip in words written together: the pairs of syllables that it spared
+        spared = tuple(pair for pair in pairs if find(Wanted((((pair,),),)), 1))
+        meanings += [spared] if len(pairs) - _PAIRS_OF_A_SLIP <= len(spared) < len(pairs) else []
+    return meanings
+
+
+# --- fields -----------------------------------------------------------------------------------------------------------
+def _field(term: Term) -> Clause | Range | None:
+    """The facets of which a file has to have one, or the range it has to lie in; None: the value makes no sense."""
+    value = text.fold(term.text)
+    match term.field:
+        case Field.DURATION | Field.SIZE as name:
+            column, read = _RANGES[name]
+            found = values.bounds(value, read, is_rough=True)
+            return None if found is None else Range(column, *found)
+        case Field.RESOLUTION | Field.YEAR as name:
+            steps, read = _STEPS[name]
+            found = values.bounds(value, read)
+            if found is None:
+                return None
+            low, high = found
+            return _any_of(name, (step for step in steps if (low or 0) <= step and (high is None or step < high))) or _NOTHING
+        case Field.PLAYER:
+            asked = set(words(value))
+            return _any_of(Field.PLAYER, players.whose_name_has(asked)) if asked else None
+        case Field.CATALOG | Field.SERIES | Field.TAG as name:
+            return _any_of(name, MODELS[name].objects.filter(Q(name__iexact=term.text) | Q(key=value)).values_list("pk", flat=True))
+        case Field.STATE:
+            return _any_of(Field.STATE, [value]) if value in STATES else None
+        case Field.KIND:
+            return _any_of(Field.KIND, [value]) if value in FileKind.values else None
+        case Field.HLS:
+            return _any_of(Field.HLS, [value]) if value in ("yes", "no") else None
+        case Field.CONTAINER | Field.CODEC as name:
+            return _any_of(name, [value])
+        case None:
+            return None
+
+
+def _classes_of(asked: Range) -> list[Clause]:
+    """The classes in which a range of lengths lies, so that the index leaves few rows to be looked at; nothing for sizes."""
+    if asked.column != "duration_ms":
+        return []
+    low, high = asked.low or 0, asked.high
+    classes = [
+        minutes
+        for minutes, end in ((minutes, minutes_up_to(minutes)) for minutes in DURATIONS_MIN)
+        if (end is None or end * 60_000 > low) and (high is None or minutes * 60_000 < high)
+    ]
+    return [_any_of(Field.DURATION, classes) or _NOTHING]
+
+
+def _any_of(facet: Field, found: Iterable[str | int]) -> Clause | None:
+    """One clause: any of these values; None for none."""
+    return tuple((facet_token(facet, value),) for value in found) or None

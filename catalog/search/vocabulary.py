@@ -1,0 +1,131 @@
+"""The words of the index in memory: what a word that hardly occurs may have meant.
+
+The table only grows (a rebuild makes it anew), so a process asks for the words it has not got yet. Words are compared by their letters,
+which of Hangul are those a syllable is made of: 홀뎀 is as near to 홀덤 as `holden` to `holdem`.
+"""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from bisect import bisect_left
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from catalog.models import SearchWord
+from catalog.search.tokens import is_hangul
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_MEANINGS = 8
+_MAX_COMMON = 10_000
+_MIN_LETTERS = 4  # shorter words are near to everything
+
+
+class Vocabulary:
+    """All words that occur, or occurred. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: tuple[int, str] | None = None  # row read last
+        self._by_letters: defaultdict[int, dict[str, str]] = defaultdict(dict)  # number of letters -> letters -> word
+        self._words: set[str] = set()
+        self._sorted: list[str] | None = []  # None: to be made anew when somebody needs it
+        self._text = ""  # they with a space between them, as old as `_sorted`
+        self.common: set[object] = set()  # what was searched and is not rare: hardly anything ever becomes so
+
+    def note_common(self, clause: object) -> None:
+        """Remember that it need not be asked again."""
+        if len(self.common) >= _MAX_COMMON:
+            self.common.clear()
+        self.common.add(clause)
+
+    def refresh(self) -> None:
+        """Learn the words that have come; forget all of them first when the table was made anew."""
+        with self._lock:
+            if self._last is not None and not SearchWord.objects.filter(pk=self._last[0], word=self._last[1]).exists():
+                self.forget()
+            after = self._last[0] if self._last else 0
+            fresh = list(SearchWord.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "word"))
+            if not fresh:
+                return
+            for _, word in fresh:
+                self._words.add(word)
+                if word.isalpha():  # nobody is near to a number
+                    letters = letters_of(word)
+                    self._by_letters[len(letters)][letters] = word
+            self._sorted = None
+            self._last = fresh[-1]
+
+    def forget(self) -> None:
+        """Know nothing."""
+        self._by_letters.clear()
+        self.common.clear()
+        self._words.clear()
+        self._sorted = []
+        self._text = ""
+        self._last = None
+
+    def __contains__(self, word: str) -> bool:
+        return word in self._words
+
+    def beginning_with(self, prefix: str, limit: int) -> list[str]:
+        """Words that begin so, in order of their letters."""
+        with self._lock:
+            return list(islice(_from(prefix, self._in_order()), limit))
+
+    def is_inside_some(self, piece: str) -> bool:
+        """Whether a word is `piece`, or has it in it."""
+        with self._lock:
+            self._in_order()
+            return piece in self._text
+
+    def near(self, word: str) -> list[str]:
+        """Words one or two slips away (a letter too many, too few, another, two swapped), the nearest first."""
+        letters = letters_of(word)
+        if len(letters) < _MIN_LETTERS or any(sign.isdigit() for sign in word):
+            return []
+        slips = 1 if len(letters) < 2 * _MIN_LETTERS else 2
+        with self._lock:
+            near = [
+                (distance, self._by_letters[length][found])
+                for length in range(len(letters) - slips, len(letters) + slips + 1)
+                if length in self._by_letters
+                for found, distance, _ in process.extract(
+                    letters, self._by_letters[length].keys(), scorer=OSA.distance, score_cutoff=slips, limit=MAX_MEANINGS
+                )
+            ]
+        return [found for _, found in sorted(near) if found != word][:MAX_MEANINGS]
+
+    def split(self, word: str) -> list[tuple[str, str]]:
+        """Two words that it may be, written together. Hangul needs none of this: its pairs of syllables are found across spaces."""
+        if is_hangul(word):
+            return []
+        halves = [(word[:at], word[at:]) for at in range(2, len(word) - 1)]
+        return [(left, right) for left, right in halves if left in self._words and right in self._words]
+
+    def _in_order(self) -> list[str]:
+        if self._sorted is None:
+            self._sorted = sorted(self._words)
+            self._text = " ".join(self._sorted)
+        return self._sorted
+
+
+def _from(prefix: str, words: list[str]) -> Iterator[str]:
+    for index in range(bisect_left(words, prefix), len(words)):
+        if not words[index].startswith(prefix):
+            return
+        yield words[index]
+
+
+def letters_of(word: str) -> str:
+    """A word by its letters: of Hangul those of its syllables, accents apart from what they stand on."""
+    return word if word.isascii() else unicodedata.normalize("NFD", word)
+
+
+vocabulary = Vocabulary()

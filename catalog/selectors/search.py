@@ -1,0 +1,274 @@
+"""The search: files by words and fields, and what they can be narrowed by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core import signing
+from django.db.models import Aggregate, TextField
+from django.utils.translation import gettext
+
+from catalog import text
+from catalog.choices import FileKind, Presence, ProbeState
+from catalog.models import MediaFile, SearchEntry
+from catalog.search import engines
+from catalog.search.engines import Matches
+from catalog.search.facets import FACETS, RESOLUTIONS, minutes_up_to, split_token
+from catalog.search.query import Field, Query, Term, parse
+from catalog.search.ranking import Texts, score, stands_side_by_side
+from catalog.search.resolve import MODELS, Resolved, resolve, whole_words
+from catalog.selectors.scope import VIEW_LIBRARY
+from mam.accounts.access import require
+from mam.lib.bulk import among
+from mam.lib.keyset import InvalidCursorError, keyset_page
+from mam.templatetags.mam_format import format_codec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import QuerySet
+    from django.db.models.sql.compiler import SQLCompiler
+
+    from catalog.selectors.scope import Reader
+
+RELEVANCE = "relevance"
+ORDERS = {
+    "newest": ("-pk",),
+    "name": ("name_key", "pk"),
+    "-name": ("-name_key", "-pk"),
+    "largest": ("-size_bytes", "-pk"),
+    "smallest": ("size_bytes", "pk"),
+    "longest": ("-duration_ms", "-pk"),
+    "shortest": ("duration_ms", "pk"),
+}
+SORTS = (RELEVANCE, *ORDERS)
+_CANDIDATES = 400  # newest matches that are ranked, beside as many with the words as they were typed
+_FACET_VALUES = 12
+_PHRASE_CANDIDATES = 2_000  # newest matches whose texts are read for an exact phrase
+# All of a file, and of what it belongs to no more than a card and the API show: five more objects for each result are what costs.
+_SHOWN = [
+    *(column.name for column in MediaFile._meta.concrete_fields),
+    *("source__name", "folder__path", "content__title", "content__series__name", "content__series__year"),
+    "content__series__catalog__name",
+]
+_SIGNER = signing.Signer(salt="catalog.search")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of files, how many there are (no further than CAP), and what was understood."""
+
+    items: list[MediaFile]
+    next: str | None
+    previous: str | None
+    count: int
+    sort: str
+    resolved: Resolved
+    facets: dict[Field, list[FacetValue]]  # those that were asked for
+
+    @property
+    def is_capped(self) -> bool:
+        """There are more than `count` says."""
+        return self.count >= engines.CAP
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One value of a facet: as it stands in a search (`codec:h264`), what it is called, and how many files have it."""
+
+    facet: Field
+    value: str
+    label: str
+    count: int
+
+    @property
+    def term(self) -> Term:
+        """What narrows a search to it."""
+        match self.facet:
+            case Field.RESOLUTION:
+                text = f"{self.value}p"
+            case Field.DURATION:
+                end = minutes_up_to(int(self.value))
+                text = f">={self.value}m" if end is None else f"{self.value}m..{end}m"
+            case _:
+                text = self.label if self.facet in MODELS else self.value
+        return Term(text, self.facet)
+
+
+def search(
+    *, user: Reader, query: Query, sort: str = RELEVANCE, cursor: str | None = None, limit: int, facets: Collection[Field] = ()
+) -> Found:
+    """A page of what `query` finds, in an order of SORTS. Relevance needs words; without them it is "newest".
+
+    Files carry what a card shows. InvalidCursorError, CursorMismatchError.
+    """
+    require(user, VIEW_LIBRARY)
+    resolved, matches = _match(query)
+    sort = sort if sort in SORTS else RELEVANCE
+    if sort == RELEVANCE and not resolved.words:
+        sort = "newest"
+    if sort == RELEVANCE:
+        ids, after, before = _ranked_page(resolved, matches, cursor, limit)
+    else:
+        page = keyset_page(matches.entries, ORDERS[sort], cursor, limit)
+        ids, after, before = [entry.pk for entry in page.items], page.next, page.previous
+    return Found(_files(ids), after, before, matches.count, sort, resolved, _count_facets(matches, facets) if facets else {})
+
+
+def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:
+    """`files` narrowed to what the search finds for `words`; all of them for nothing.
+
+    For lists with an order and filters of their own: whether a file is missing is theirs to ask.
+    """
+    query = parse(words)
+    if not query:
+        return files
+    _, matches = _match(query, with_missing=True)
+    return files.filter(pk__in=among(matches.some)) if matches.is_whole else files.filter(pk__in=matches.entries.values("pk"))
+
+
+def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACETS) -> dict[Field, list[FacetValue]]:
+    """The most frequent values of each facet among the matches of `query`; of more than CAP matches those of CAP of them."""
+    require(user, VIEW_LIBRARY)
+    _, matches = _match(query)
+    return _count_facets(matches, facets)
+
+
+def propose(query: Query, resolved: Resolved) -> Query | None:
+    """A search that finds something, for one that does not: its rare words as they may have been meant; None when there is none."""
+    words = {word: near[0] for word, near in resolved.meant.items()}
+    corrected = query.corrected(words)
+    return corrected if corrected != query and _match(corrected)[1].count else None
+
+
+# --- matching ---------------------------------------------------------------------------------------------------------
+def _match(query: Query, *, with_missing: bool = False) -> tuple[Resolved, Matches]:
+    resolved = resolve(query, with_missing=with_missing)
+    matches = Matches(resolved.wanted)
+    return resolved, Matches(resolved.wanted, _with_phrases(resolved, matches.some)) if resolved.exact else matches
+
+
+def _with_phrases(resolved: Resolved, ids: list[int]) -> list[int]:
+    """Those of the newest matches in which the exact words stand side by side; their order is not in the index."""
+    newest = ids[:_PHRASE_CANDIDATES]
+    columns = ("name", "title", "description", "folder__path", "content__title", "content__series__name")
+    rows = MediaFile.objects.filter(pk__in=among(newest)).order_by("-pk").values_list("pk", *columns)
+    tagged: dict[int, list[str]] = {}
+    for pk, name in MediaFile.tags.through.objects.filter(mediafile__in=among(newest)).values_list("mediafile_id", "tag__name"):
+        tagged.setdefault(pk, []).append(name)
+    return [
+        pk
+        for pk, *texts in rows
+        if all(stands_side_by_side([text.fold(one) for one in (*texts, *tagged.get(pk, ())) if one], phrase) for phrase in resolved.exact)
+    ]
+
+
+# --- relevance --------------------------------------------------------------------------------------------------------
+def _ranked_page(resolved: Resolved, matches: Matches, cursor: str | None, limit: int) -> tuple[list[int], str | None, str | None]:
+    """Ids of a page by relevance, and the cursors of its neighbours: first what was ranked, then the rest by age."""
+    start, newest, rest = _read_cursor(cursor)
+    ranked = _rank(resolved, matches, newest)
+    newest = newest or max(ranked, default=0)
+    if rest is None:
+        end = start + limit
+        after = _write_cursor(end, newest) if end < len(ranked) else None
+        if after is None and matches.count > len(ranked):
+            after = _write_cursor(end, newest, "")
+        return ranked[start:end], after, _write_cursor(max(0, start - limit), newest) if start else None
+    others = matches.entries.exclude(pk__in=among(ranked)).filter(pk__lte=newest)
+    page = keyset_page(others, ("-pk",), rest or None, limit)
+    after = _write_cursor(start, newest, page.next) if page.next else None
+    before = _write_cursor(start, newest, page.previous) if page.previous else _write_cursor(max(0, start - limit), newest)
+    return [entry.pk for entry in page.items], after, before
+
+
+def _rank(resolved: Resolved, matches: Matches, newest: int | None) -> list[int]:
+    candidates = set(matches.newest(_CANDIDATES, newest))
+    strict = whole_words(resolved)
+    if strict != resolved.wanted and matches.count > _CANDIDATES:
+        candidates.update(Matches(strict).newest(_CANDIDATES, newest))
+    if resolved.exact:
+        candidates &= set(matches.some)
+    texts = MediaFile.objects.filter(pk__in=among(candidates)).values_list("pk", "name_key", "title", "content__title", "folder__path_key")
+    meant = resolved.meant_words
+    scored = [(score(Texts(name, text.fold(title), text.fold(content or ""), path), meant), pk) for pk, name, title, content, path in texts]
+    return [pk for _, pk in sorted(scored, reverse=True)]
+
+
+def _write_cursor(start: int, newest: int, rest: str | None = None) -> str:
+    """A page begins at the ranked file number `start` of those no newer than `newest`; or (`rest` not None) there among the others."""
+    return _SIGNER.sign(f"{start}.{newest}" if rest is None else f"{start}.{newest}.{rest}")
+
+
+def _read_cursor(cursor: str | None) -> tuple[int, int | None, str | None]:
+    if not cursor:
+        return 0, None, None
+    try:
+        start, newest, *rest = _SIGNER.unsign(cursor).split(".", 2)
+        return int(start), int(newest), rest[0] if rest else None
+    except (signing.BadSignature, ValueError) as error:
+        raise InvalidCursorError from error
+
+
+def _files(ids: Sequence[int]) -> list[MediaFile]:
+    rows = MediaFile.objects.select_related("folder", "source", "content__series__catalog").only(*_SHOWN).prefetch_related("tags")
+    files = rows.in_bulk(list(ids))
+    return [files[pk] for pk in ids if pk in files]
+
+
+# --- facets -----------------------------------------------------------------------------------------------------------
+class _Joined(Aggregate):
+    """All texts as one: a row each would cost more than counting what stands in it."""
+
+    template = "%(function)s(%(expressions)s, '')"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="group_concat", **context)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="string_agg", **context)
+
+
+def _count_facets(matches: Matches, facets: Collection[Field]) -> dict[Field, list[FacetValue]]:
+    joined = SearchEntry.objects.filter(pk__in=among(matches.some)).aggregate(all=_Joined("facets"))["all"] or ""
+    counts = Counter(joined.split())
+    by_facet: dict[Field, list[tuple[str, int]]] = {facet: [] for facet in FACETS if facet in facets}
+    for token, count in counts.most_common():
+        facet, value = split_token(token)
+        if facet in by_facet and len(by_facet[facet]) < _FACET_VALUES:
+            by_facet[facet].append((value, count))
+    return {facet: _labelled(facet, found) for facet, found in by_facet.items() if found}
+
+
+def _labelled(facet: Field, found: list[tuple[str, int]]) -> list[FacetValue]:
+    if facet not in MODELS:
+        return [FacetValue(facet, value, _label(facet, value), count) for value, count in found]
+    names = dict(MODELS[facet]._default_manager.filter(pk__in=[int(value) for value, _ in found]).values_list("pk", "name"))
+    return [FacetValue(facet, value, names[int(value)], count) for value, count in found if int(value) in names]
+
+
+def _label(facet: Field, value: str) -> str:
+    match facet:
+        case Field.KIND:
+            return str(FileKind(value).label)
+        case Field.STATE:
+            return str((Presence(value) if value in Presence.values else ProbeState(value)).label)
+        case Field.CONTAINER:
+            return value.upper()
+        case Field.CODEC:
+            return format_codec(value)
+        case Field.RESOLUTION:
+            return f"{value}p" if int(value) >= RESOLUTIONS[2] else "SD"
+        case Field.DURATION:
+            end = minutes_up_to(int(value))
+            if end is None:
+                return gettext("over %(low)s min") % {"low": value}
+            return gettext("%(low)s–%(high)s min") % {"low": value, "high": end}
+        case Field.HLS:
+            return gettext("yes") if value == "yes" else gettext("no")
+        case _:
+            return value

@@ -1,0 +1,111 @@
+"""What a person who types may mean: the last word, name or field completed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
+
+from catalog import text
+from catalog.choices import FileKind
+from catalog.models import Content, Player, Tag
+from catalog.search.facets import RESOLUTIONS, STATES
+from catalog.search.query import Field, HalfTyped, Term, half_typed
+from catalog.search.resolve import MODELS
+from catalog.search.vocabulary import vocabulary
+from catalog.selectors.scope import VIEW_LIBRARY
+from mam.accounts.access import require
+
+if TYPE_CHECKING:
+    from catalog.selectors.scope import Reader
+
+_VALUES: dict[Field, list[str]] = {
+    Field.STATE: sorted(STATES),
+    Field.KIND: FileKind.values,
+    Field.HLS: ["yes", "no"],
+    Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
+}
+_MIN_FIELD_CHARS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A search that a half typed one may become. `kind`: word, title, field, or the field whose value was completed."""
+
+    kind: str
+    label: str
+    query: str
+    is_open: bool = False  # a field that has no value yet
+
+
+def suggest(*, user: Reader, typed: str, limit: int = 8) -> dict[str, list[str]]:
+    """What the words typed so far may become: titles, players, tags, and the last word's endings; `limit` of each."""
+    require(user, VIEW_LIBRARY)
+    typed = text.tidy(typed)
+    if not typed:
+        return {"words": [], "players": [], "tags": [], "titles": []}
+    last = typed.split()[-1]
+    return {
+        "words": _words(last, limit),
+        "players": _names(Player, _is_called(typed) | _is_called(last), limit),
+        "tags": _names(Tag, _is_tag(typed) | _is_tag(last), limit),
+        "titles": _titles(typed, limit),
+    }
+
+
+def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
+    """Whole searches with the last term of `typed` completed; `limit` of each kind, none for nothing."""
+    require(user, VIEW_LIBRARY)
+    half = half_typed(typed)
+    if half.field is not None:
+        return [_with_field(half, half.field, value) for value in _values(half.field, half.text, limit)]
+    if not half.text:
+        return []
+    sign = "-" if half.is_excluded else ""
+    begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
+    return [
+        *(Completion("title", title, f'"{title}"') for title in _titles(text.tidy(typed), limit)),
+        *(_with_field(half, Field.PLAYER, name) for name in _names(Player, _is_called(half.text), limit)),
+        *(_with_field(half, Field.TAG, name) for name in _names(Tag, _is_tag(half.text), limit)),
+        *(Completion("word", word, f"{half.before}{sign}{word}") for word in _words(half.text.split()[-1], limit)),
+        *(Completion("field", f"{field}:", f"{half.before}{sign}{field}:", is_open=True) for field in begun),
+    ]
+
+
+def _with_field(half: HalfTyped, field: Field, value: str) -> Completion:
+    return Completion(field.value, value, f"{half.before}{Term(value, field, is_excluded=half.is_excluded)}")
+
+
+def _values(field: Field, begun: str, limit: int) -> list[str]:
+    """Values of a field: names that have `begun` in them, or fixed ones that begin so; none of a field that takes numbers."""
+    if field in MODELS:
+        return _names(MODELS[field], _is_called(begun) if field is Field.PLAYER else Q(name__icontains=begun), limit)
+    return [value for value in _VALUES.get(field, ()) if value.startswith(begun.lower())][: 2 * limit]
+
+
+def _names(model: Any, condition: Q, limit: int) -> list[str]:
+    return list(model.objects.filter(condition).values_list("name", flat=True).distinct()[:limit])
+
+
+def _titles(begun: str, limit: int) -> list[str]:
+    titles = Content.objects.filter(title__istartswith=begun).order_by("title")
+    return list(titles.values_list("title", flat=True).distinct()[:limit])
+
+
+def _words(begun: str, limit: int) -> list[str]:
+    vocabulary.refresh()
+    folded = text.fold(begun)
+    return [word for word in vocabulary.beginning_with(folded, limit) if word != folded]
+
+
+def _is_tag(begun: str) -> Q:
+    return Q(key__startswith=text.fold(begun))
+
+
+def _is_called(begun: str) -> Q:
+    """Players with a name of which a word begins so."""
+    starts = Q()
+    for column in ("name", "name_ko", "name_en"):
+        starts |= Q(**{f"{column}__istartswith": begun}) | Q(**{f"{column}__icontains": f" {begun}"})
+    return starts

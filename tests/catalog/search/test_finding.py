@@ -1,0 +1,288 @@
+"""What is found, in which order, and what it can be narrowed by. On whichever database the tests run: the answers are the same."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from catalog import selectors
+from catalog.choices import Presence, ProbeState
+from catalog.models import MediaFile
+from catalog.search import engines, index
+from catalog.search.query import Field, parse
+from catalog.selectors.search import ORDERS
+from mam.accounts.errors import PermissionDeniedError
+from mam.lib.keyset import InvalidCursorError
+from tests.factories import make_content, make_file, make_player, make_series, make_source, make_tag, make_user
+
+if TYPE_CHECKING:
+    from mam.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def viewer() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def archive() -> dict[str, MediaFile]:
+    source = make_source()
+    content = make_content(make_series(name="2024"), "Main Event Final Table")
+    files = {
+        "day1": make_file("WSOP/2024/ME_Day1_Part2.mp4", source=source, duration_ms=3_700_000, size_bytes=3_000_000_000),
+        "korean": make_file("WSOP/2023/파이널 테이블 홀덤.mov", source=source, duration_ms=1_200_000),
+        "camel": make_file("HCL/2024/FinalTable_S01E03.mxf", source=source, height_px=2160, width_px=3840, video_codec="prores"),
+        "titled": make_file("raw/C0001.MXF", source=source, title="하이 롤러 Final", video_codec="mpeg2video"),
+        "placed": make_file("raw/C0002.mp4", source=source, content=content, tags=[make_tag("Hero Call")]),
+        "ivey": make_file("raw/C0003.mp4", source=source),
+        "draft": make_file("WSOP/2024/final draft table.mp4", source=source, probe_state=ProbeState.FAILED),
+        "gone": make_file("WSOP/2024/final gone.mp4", source=source, presence=Presence.MISSING),
+    }
+    files["ivey"].players.add(make_player("Phil Ivey", name_ko="필 아이비", aliases=["No Home Jerome"]))
+    index.refresh_all()
+    return files
+
+
+def names(archive: dict[str, MediaFile], viewer: User, typed: str, **options: Any) -> list[str]:
+    known = {file.pk: name for name, file in archive.items()}
+    found = selectors.search(user=viewer, query=parse(typed), limit=20, **options)
+    return [known[file.pk] for file in found.items]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("day 1", {"day1"}),
+        ("me day01 part 2", {"day1"}),
+        ("c000", {"titled", "placed", "ivey"}),
+        ("파이널테이블", {"korean"}),
+        ("홀", {"korean"}),
+        ("파이날", {"korean"}),
+        ("파이널테이불홀덤", {"korean"}),
+        ("하이롤러", {"titled"}),
+        ("s1e3", {"camel"}),
+        ("finaltable", {"camel", "draft", "placed"}),
+        ("final table", {"camel", "draft", "placed"}),
+        ("finaltabel", {"camel"}),
+        ('"final table"', {"placed"}),
+        ('"final draft"', {"draft"}),
+        ("final -draft table", {"camel", "placed"}),
+        ("wsop final", {"draft"}),
+        ("wsop fnial", {"draft"}),
+        ("아이비", {"ivey"}),
+        ("아이빕", {"ivey"}),
+        ("필 아이비", {"ivey"}),
+        ("jerome", {"ivey"}),
+        ("hero call", {"placed"}),
+        ("main event", {"placed"}),
+        ("nothing at all", set()),
+        ("year:2024", {"day1", "camel", "draft", "placed"}),
+        ("year:..2023", {"korean"}),
+        ("-year:2024 wsop", {"korean"}),
+        ("-res:4k finaltable", {"draft", "placed"}),
+        ("year:1066", set()),
+        ("ext:mxf -codec:prores", {"titled"}),
+        ("codec:PRORES", {"camel"}),
+        ("res:4k", {"camel"}),
+        ("res:>=1440p", {"camel"}),
+        ("duration:>1h", {"day1"}),
+        ("duration:20m", {"korean"}),
+        ("duration:<1h", {"korean", "camel", "ivey", "placed", "titled"}),
+        ("duration:>20m final", set()),
+        ("duration:1h..1h2m", {"day1"}),
+        ("duration:10m..30m", {"korean"}),
+        ("size:>2GB", {"day1"}),
+        ('tag:"hero call"', {"placed"}),
+        ("player:ivey", {"ivey"}),
+        ("player:아이비", {"ivey"}),
+        ('series:"2024"', {"placed"}),
+        ("is:missing", {"gone"}),
+        ("final is:failed", {"draft"}),
+        ("hls:no codec:prores", {"camel"}),
+    ],
+)
+def test_what_was_typed_finds_what_was_meant(archive: dict[str, MediaFile], viewer: User, typed: str, expected: set[str]) -> None:
+    assert set(names(archive, viewer, typed)) == expected
+
+
+@pytest.mark.parametrize(
+    "typed", ["tag:nothing", "catalog:nothing", "series:nothing", "is:strange", "duration:soon", "kind:book", "-size:>1GB", "hls:maybe"]
+)
+def test_a_value_that_means_nothing_finds_nothing_and_says_so(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
+    found = selectors.search(user=viewer, query=parse(typed), limit=10)
+    assert (found.items, len(found.resolved.problems)) == ([], 1)
+
+
+def test_an_alias_finds_files_that_only_name_the_player_in_another_script(viewer: User) -> None:
+    make_player("Phil Ivey", name_ko="필 아이비")
+    file = make_file("Ivey vs Dwan.mp4")
+    index.refresh_all()
+    assert selectors.search(user=viewer, query=parse("아이비"), limit=5).items == [file]
+
+
+# --- order and pages --------------------------------------------------------------------------------------------------
+def test_the_best_match_comes_first(viewer: User) -> None:
+    source = make_source()
+    files = [
+        make_file("Final Table.mp4", source=source),
+        make_file("final/other table.mp4", source=source),
+        make_file("table of the final hand.mp4", source=source),
+        make_file("finals/tables.mp4", source=source, description="final table"),
+    ]
+    index.refresh_all()
+    found = selectors.search(user=viewer, query=parse("final table"), limit=5)
+    assert found.items[0] == files[0]
+    assert found.items[-1] == files[3]
+
+
+@pytest.fixture
+def many() -> list[MediaFile]:
+    source = make_source()
+    made = [
+        make_file(f"hand {number % 7} clip {number}.mp4", source=source, size_bytes=number % 5, duration_ms=number % 3)
+        for number in range(40)
+    ]
+    index.refresh_all()
+    return made
+
+
+@pytest.mark.parametrize("sort", selectors.SORTS)
+@pytest.mark.parametrize("cap", [10, 1000])
+def test_pages_show_each_match_once_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch, many: list[MediaFile], viewer: User, sort: str, cap: int
+) -> None:
+    monkeypatch.setattr(engines, "CAP", cap)
+    monkeypatch.setattr(sys.modules[selectors.search.__module__], "_CANDIDATES", 9)
+    pages, cursor = [], None
+    while True:
+        found = selectors.search(user=viewer, query=parse("hand clip -3"), sort=sort, cursor=cursor, limit=6)
+        pages.append(found)
+        cursor = found.next
+        if cursor is None:
+            break
+    expected = [file for file in many if "3" not in file.name.removesuffix(".mp4").split()]
+    shown = [file for page in pages for file in page.items]
+    assert sorted(file.pk for file in shown) == [file.pk for file in expected]
+    assert pages[0].is_capped is (cap == 10)
+    if sort != selectors.SORTS[0]:
+        assert shown == list(MediaFile.objects.filter(pk__in=[file.pk for file in expected]).order_by(*ORDERS[sort]))
+    back = pages[-1]
+    walked = [back.items]
+    while back.previous is not None:
+        back = selectors.search(user=viewer, query=parse("hand clip -3"), sort=sort, cursor=back.previous, limit=6)
+        walked.insert(0, back.items)
+    assert {file.pk for page in walked for file in page} == {file.pk for file in expected}
+
+
+def test_few_and_many_matches_are_the_same_files_in_the_same_order(
+    monkeypatch: pytest.MonkeyPatch, archive: dict[str, MediaFile], viewer: User
+) -> None:
+    searches = ["final", "wsop -draft", "year:2024 final", "c duration:>1s", "ext:mp4", "홀덤"]
+    few = [names(archive, viewer, typed, sort="name") for typed in searches]
+    monkeypatch.setattr(engines, "CAP", 1)
+    assert [names(archive, viewer, typed, sort="name") for typed in searches] == few
+
+
+def test_a_list_is_narrowed_by_few_and_by_many_matches(monkeypatch: pytest.MonkeyPatch, archive: dict[str, MediaFile]) -> None:
+    searches = ["final", "c duration:>1s", "size:>1GB", "duration:>1h"]
+    few = [set(selectors.matching(MediaFile.objects.all(), typed)) for typed in searches]
+    assert few[2] == few[3] == {archive["day1"]}
+    monkeypatch.setattr(engines, "CAP", 1)
+    assert [set(selectors.matching(MediaFile.objects.all(), typed)) for typed in searches] == few
+
+
+def test_a_damaged_cursor_is_refused(archive: dict[str, MediaFile], viewer: User) -> None:
+    for cursor in ("x", "1.2:bad"):
+        with pytest.raises(InvalidCursorError):
+            selectors.search(user=viewer, query=parse("final"), cursor=cursor, limit=5)
+
+
+# --- facets, proposals, suggestions -----------------------------------------------------------------------------------
+def test_facets_count_what_was_found_and_narrow_to_it(archive: dict[str, MediaFile], viewer: User) -> None:
+    query = parse("final")
+    facets = selectors.list_facets(user=viewer, query=query)
+    found = {facet: {value.label: value.count for value in values} for facet, values in facets.items()}
+    assert found[Field.CONTAINER] == {"MP4": 2, "MXF": 2}
+    assert found[Field.YEAR] == {"2024": 3}
+    assert found[Field.TAG] == {"Hero Call": 1}
+    for values in facets.values():
+        for value in values:
+            narrowed = selectors.search(user=viewer, query=query.with_term(value.term), limit=20)
+            assert narrowed.count == value.count, value
+            assert parse(str(query.with_term(value.term))) == query.with_term(value.term)
+
+
+def test_a_search_without_words_has_facets_too(archive: dict[str, MediaFile], viewer: User) -> None:
+    facets = selectors.list_facets(user=viewer, query=parse(""), facets=[Field.KIND])
+    assert [(value.value, value.count) for value in facets[Field.KIND]] == [("video", 7)]
+
+
+def test_an_empty_result_proposes_another_spelling(archive: dict[str, MediaFile], viewer: User) -> None:
+    query = parse('wsop "tabel"')
+    found = selectors.search(user=viewer, query=query, limit=5)
+    assert found.count > 0 or str(selectors.propose(query, found.resolved)) == "wsop table"
+    hopeless = parse("qqqqqqq zzzzzzz")
+    assert selectors.propose(hopeless, selectors.search(user=viewer, query=hopeless, limit=5).resolved) is None
+
+
+def test_what_is_being_typed_is_completed(archive: dict[str, MediaFile], viewer: User) -> None:
+    found = selectors.suggest(user=viewer, typed="fin")
+    assert found["words"][:1] == ["final"]
+    assert selectors.suggest(user=viewer, typed="phil")["players"] == ["Phil Ivey"]
+    assert selectors.suggest(user=viewer, typed="아이비")["players"] == ["Phil Ivey"]
+    assert selectors.suggest(user=viewer, typed="hero")["tags"] == ["Hero Call"]
+    assert selectors.suggest(user=viewer, typed="main e")["titles"] == ["Main Event Final Table"]
+    assert not any(selectors.suggest(user=viewer, typed=" ").values())
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("wsop ive", {("player", 'wsop player:"Phil Ivey"'), ("word", "wsop ivey")}),
+        ("아이비", {("player", 'player:"Phil Ivey"')}),
+        ("wsop -hero", {("tag", 'wsop -tag:"Hero Call"')}),
+        ("main e", {("title", '"Main Event Final Table"'), ("word", "main event")}),
+        ("final re", {("field", "final res:")}),
+        ('player:"phil i', {("player", 'player:"Phil Ivey"')}),
+        ("final is:mis", {("is", "final is:missing")}),
+        ("res:10", {("res", "res:1080p")}),
+        ("tag:", {("tag", 'tag:"Hero Call"')}),
+        ('"main event" her', {("tag", '"main event" tag:"Hero Call"'), ("word", '"main event" hero')}),
+        ('"main event"', set()),
+        ("-", set()),
+        ("size:1", set()),
+        ("strange:x", set()),
+        ("", set()),
+        ("final ", set()),
+    ],
+)
+def test_what_is_half_typed_is_completed(archive: dict[str, MediaFile], viewer: User, typed: str, expected: set[tuple[str, str]]) -> None:
+    found = {(one.kind, one.query) for one in selectors.complete(user=viewer, typed=typed)}
+    assert found == expected
+
+
+def test_lists_with_an_order_of_their_own_use_the_search(archive: dict[str, MediaFile]) -> None:
+    files = MediaFile.objects.order_by("name_key")
+    assert list(selectors.matching(files, "finaltabel")) == [archive["camel"]]
+    assert list(selectors.matching(files, "  ")) == list(files)
+    assert archive["gone"] in selectors.matching(files, "final")  # whether it is missing is asked by their own filters
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda user: selectors.search(user=user, query=parse("x"), limit=5),
+        lambda user: selectors.list_facets(user=user, query=parse("x")),
+        lambda user: selectors.suggest(user=user, typed="x"),
+        lambda user: selectors.complete(user=user, typed="x"),
+    ],
+)
+def test_nobody_without_the_permission_finds_anything(read: Any) -> None:
+    for stranger in (AnonymousUser(), make_user(None), make_user("viewer", is_active=False)):
+        with pytest.raises(PermissionDeniedError):
+            read(stranger)
