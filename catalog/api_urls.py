@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from catalog.api.curation import CollectionViewSet, PlayerViewSet, TagViewSet
+from catalog.api.edits import BulkEditViewSet
 from catalog.api.files import FileViewSet, FolderViewSet
 from catalog.api.search import SearchView, SuggestView
 from catalog.api.sources import PathRuleViewSet, SourceViewSet
@@ -16,6 +17,7 @@ router.register("catalogs", CatalogViewSet, basename="catalog")
 router.register("series", SeriesViewSet, basename="series")
 router.register("contents", ContentViewSet, basename="content")
 router.register("collections", CollectionViewSet, basename="collection")
+router.register("bulk-edits", BulkEditViewSet, basename="bulk-edit")
 router.register("tags", TagViewSet, basename="tag")
 router.register("players", PlayerViewSet, basename="player")
 router.register("sources", SourceViewSet, basename="source")

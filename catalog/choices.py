@@ -60,6 +60,37 @@ class Placement(models.TextChoices):
     CURATOR = "curator", _("By a curator")
 
 
+class EditKind(models.TextChoices):
+    """What a bulk edit does with its files."""
+
+    COLLECT = "collect", _("Add to a collection")
+    ADD_TAGS = "add_tags", _("Add tags")
+    REMOVE_TAGS = "remove_tags", _("Remove tags")
+    ADD_PLAYERS = "add_players", _("Add players")
+    REMOVE_PLAYERS = "remove_players", _("Remove players")
+    PLACE = "place", _("Move to a series")
+
+
+# What model the targets of a kind are.
+EDIT_TARGETS: dict[EditKind, str] = {
+    EditKind.COLLECT: "collection",
+    EditKind.ADD_TAGS: "tag",
+    EditKind.REMOVE_TAGS: "tag",
+    EditKind.ADD_PLAYERS: "player",
+    EditKind.REMOVE_PLAYERS: "player",
+    EditKind.PLACE: "series",
+}
+
+
+class EditState(models.TextChoices):
+    """Where a bulk edit is."""
+
+    DOING = "doing", _("In progress")
+    DONE = "done", _("Done")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
 # Lower-case extension -> kind. Only video and audio are analysed on their own; any file can be analysed on request.
 KIND_BY_EXTENSION: dict[str, str] = {
     **dict.fromkeys(

@@ -71,6 +71,24 @@ class SplitTakesAllError(MamError):
     http_status = 400
 
 
+class NothingToChangeError(MamError):
+    code = "nothing_to_change"
+    template = gettext_noop("Choose at least one file, and what is to be done with it.")
+    http_status = 400
+
+
+class TooManyFilesError(MamError):
+    code = "too_many_files"
+    template = gettext_noop("At most %(limit)s files can be changed at once. Narrow the search first.")
+    http_status = 400
+
+
+class PlayerUnknownError(MamError):
+    code = "player_unknown"
+    template = gettext_noop("There is no player named “%(name)s”.")
+    http_status = 400
+
+
 class SourceOptionInvalidError(MamError):
     code = "source_option_invalid"
     template = gettext_noop("The value of “%(option)s” is not possible.")

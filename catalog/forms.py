@@ -1,4 +1,4 @@
-"""Forms of the curators' admin. They check shapes; the services check everything else and are called by the admin."""
+"""Forms of curators, in the admin and on pages. They check shapes; the services check everything else."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from catalog import selectors
+from catalog.choices import EditKind
+from catalog.errors import PlayerUnknownError
 from catalog.models import Collection, Content, Series
+from catalog.services import collections
 from catalog.services.file_systems import Credentials
+from catalog.services.tags import get_or_create_tags
 from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mam.accounts.models import User
     from mam.lib.errors import MamError
 
 # Which field an error of a service belongs to; the others stand above the form.
@@ -195,6 +203,95 @@ class MergeContentsForm(forms.Form):
         field = self.fields["into"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = selected
+
+
+# --- changes of all files of a search -----------------------------------------------------------------------------------
+class EditForm(forms.Form):
+    """What a bulk edit does it with. `targets` of a valid form are what `start_edit` takes."""
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """May make what does not exist yet: inside a transaction."""
+        raise NotImplementedError
+
+
+class CollectForm(EditForm):
+    """A collection there is, or a new one."""
+
+    collection = forms.ModelChoiceField(
+        label=_("Collection"), queryset=Collection.objects.order_by("name"), required=False, empty_label=_("A new one")
+    )
+    new_name = forms.CharField(label=_("Name of the new one"), required=False, max_length=200)
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one of both."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(data.get("collection")) == bool(data.get("new_name")):
+            raise forms.ValidationError(_("Choose a collection or enter the name of a new one."))
+        return data
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """One collection."""
+        return [self.cleaned_data["collection"] or collections.create_collection(name=self.cleaned_data["new_name"], user=user)]
+
+
+class AddTagsForm(EditForm):
+    """Tags by name."""
+
+    names = forms.CharField(label=_("Tags"), max_length=1000, help_text=_("Separated by commas. New ones are made."))
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """Each once."""
+        return get_or_create_tags(names=_names(self.cleaned_data["names"]), user=user)
+
+
+class RemoveTagsForm(EditForm):
+    """Tags by name."""
+
+    names = forms.CharField(label=_("Tags"), max_length=1000, help_text=_("Separated by commas."))
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """Those there are; what is no tag is on no file."""
+        return selectors.find_tags(user=user, names=_names(self.cleaned_data["names"]))
+
+
+class PlayersForm(EditForm):
+    """Players by any spelling of their names."""
+
+    names = forms.CharField(
+        label=_("Players"),
+        max_length=1000,
+        help_text=_("Separated by commas; Korean or English names, as they are in the list of players."),
+    )
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """Each once. PlayerUnknownError."""
+        found = {}
+        for name in _names(self.cleaned_data["names"]):
+            known = selectors.find_players(user=user, name=name)
+            if len(known) != 1:
+                raise PlayerUnknownError(name=name)
+            found[known[0].pk] = known[0]
+        return list(found.values())
+
+
+class PlaceForm(EditForm):
+    """A series."""
+
+    series = SeriesChoiceField(label=_("Series"), queryset=Series.objects.select_related("catalog").order_by("catalog__name", "name"))
+
+    def targets(self, user: User) -> Sequence[Any]:
+        """One series."""
+        return [self.cleaned_data["series"]]
+
+
+EDIT_FORMS: dict[EditKind, type[EditForm]] = {
+    EditKind.COLLECT: CollectForm,
+    EditKind.ADD_TAGS: AddTagsForm,
+    EditKind.REMOVE_TAGS: RemoveTagsForm,
+    EditKind.ADD_PLAYERS: PlayersForm,
+    EditKind.REMOVE_PLAYERS: PlayersForm,
+    EditKind.PLACE: PlaceForm,
+}
 
 
 def _names(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from catalog.search import index
+from catalog.services import bulk_edits
 from catalog.services.path_rules import PLACE_JOB
 from catalog.services.placement import place_all
 from catalog.services.sources import DELETE_JOB, purge_source
@@ -36,6 +37,12 @@ def run_delete_source(ctx: JobContext) -> dict[str, Any]:
         ctx.progress(files, unit="files")
 
     return {"files": purge_source(source_id=ctx.params["source_id"], on_progress=report)}
+
+
+@job(kind=bulk_edits.EDIT_JOB, label=gettext_noop("Change many files"))
+def run_bulk_edit(ctx: JobContext) -> dict[str, Any]:
+    """Bring the parts of the edit `edit_id` to where they are wanted."""
+    return {"changed": bulk_edits.settle(edit_id=ctx.params["edit_id"], publish=ctx.publish, on_progress=ctx.progress)}
 
 
 @job(kind=index.INDEX_JOB, label=gettext_noop("Update the search"))

@@ -8,26 +8,32 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.http import HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog import selectors
+from catalog.choices import EditKind
+from catalog.forms import EDIT_FORMS
 from catalog.search.query import Field, Query, parse
 from catalog.selectors.works import total_duration_ms
+from catalog.services import bulk_edits
 from catalog.services import tags as tag_services
+from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.errors import MamError
 from mam.lib.keyset import keyset_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from django.db.models import QuerySet
     from django.http import HttpResponse
 
+    from catalog.models import BulkEdit
     from mam.accounts.requests import MemberRequest
 
 PAGE_SIZE = 60
@@ -182,6 +188,7 @@ def search(request: MemberRequest) -> HttpResponse:
             "sorts": selectors.SORTS if query.words else selectors.SORTS[1:],
             "problems": [gettext(template) % params for template, params in found.resolved.problems],
             "proposal": str(proposal) if proposal else "",
+            "edits": _edit_links(query, found.sort),
         }
     return _render(request, "catalog/search.html", "catalog/_search_results.html", context)
 
@@ -221,6 +228,82 @@ def search_suggestions(request: MemberRequest) -> JsonResponse:
     return JsonResponse({"options": options})
 
 
+# --- changes of many files --------------------------------------------------------------------------------------------
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("catalog.curate", raise_exception=True)
+def search_edit(request: MemberRequest) -> HttpResponse:
+    """Asks with what to do `?kind=` to all files of the search `?q=`, and has it done."""
+    query, sort = parse(request.GET.get("q", "")), request.GET.get("sort", "")
+    kinds = {kind.value: kind for kind in EditKind}
+    kind = kinds.get(request.GET.get("kind", ""), EditKind.COLLECT)
+    form = EDIT_FORMS[kind](request.POST or None)
+    if form.is_valid():
+        try:
+            with transaction.atomic():
+                ids = selectors.list_matching_ids(user=request.user, query=query, sort=sort, limit=MAX_FILES + 1)
+                edit = bulk_edits.start_edit(
+                    kind=kind, targets=form.targets(request.user), file_ids=ids, user=request.user, query=str(query)
+                )
+            return HttpResponseRedirect(reverse("catalog:edit_detail", args=[edit.pk]))
+        except MamError as error:
+            form.add_error(None, gettext(error.template) % error.params)
+    found = selectors.search(user=request.user, query=query, sort=sort, limit=6)
+    edits, back = _edit_links(query, sort, kind), _search_url(query, request)
+    context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back}
+    return render(request, "catalog/search_edit.html", context)
+
+
+@require_safe
+@permission_required("catalog.curate", raise_exception=True)
+def edit_list(request: MemberRequest) -> HttpResponse:
+    """The changes of many files there were, the newest first."""
+    page = keyset_page(selectors.list_edits(user=request.user), ("-pk",), request.GET.get("cursor"), PAGE_SIZE)
+    return _render(request, "catalog/edit_list.html", "catalog/_edit_rows.html", {"page": page})
+
+
+@require_safe
+@permission_required("catalog.curate", raise_exception=True)
+def edit_detail(request: MemberRequest, edit_id: int) -> HttpResponse:
+    """One of them: how far it is. It asks for its own fragment until everything is as it is wanted."""
+    edit = selectors.get_edit(user=request.user, edit_id=edit_id)
+    is_fragment = request.htmx and request.htmx.target == "edit"
+    return render(request, "catalog/_edit.html" if is_fragment else "catalog/edit_detail.html", {"edit": edit})
+
+
+@require_POST
+@permission_required("catalog.curate", raise_exception=True)
+def edit_undo(request: MemberRequest, edit_id: int) -> HttpResponse:
+    """Have it taken back."""
+    return _turn(request, edit_id, bulk_edits.undo_edit)
+
+
+@require_POST
+@permission_required("catalog.curate", raise_exception=True)
+def edit_redo(request: MemberRequest, edit_id: int) -> HttpResponse:
+    """Have it done again, or further."""
+    return _turn(request, edit_id, bulk_edits.redo_edit)
+
+
+def _turn(request: MemberRequest, edit_id: int, turn: Callable[..., BulkEdit]) -> HttpResponse:
+    edit = turn(edit=selectors.get_edit(user=request.user, edit_id=edit_id), user=request.user)
+    if request.htmx:
+        return render(request, "catalog/_edit.html", {"edit": edit})
+    return HttpResponseRedirect(reverse("catalog:edit_detail", args=[edit.pk]))
+
+
+def _edit_links(query: Query, sort: str, current: EditKind | None = None) -> list[dict[str, Any]]:
+    """What may be done with all files of a search."""
+    return [
+        {
+            "label": kind.label,
+            "href": f"{reverse('catalog:search_edit')}?{urlencode({'q': str(query), 'sort': sort, 'kind': kind.value})}",
+            "is_current": kind == current,
+        }
+        for kind in EditKind
+    ]
+
+
+# --- addresses of searches --------------------------------------------------------------------------------------------
 def _removable(query: Query) -> list[dict[str, str]]:
     """The fields of a search, each with the address of the search without it."""
     return [{"label": str(term), "href": f"?{urlencode({'q': str(query.without_term(term))})}"} for term in query.terms if term.field]

@@ -337,6 +337,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "EditKindEnum": "catalog.choices.EditKind",
         "FileKindEnum": "catalog.choices.FileKind",
         "StreamKindEnum": "catalog.choices.StreamKind",
         "RenditionKindEnum": "streaming.choices.RenditionKind",

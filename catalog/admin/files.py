@@ -175,7 +175,7 @@ class MediaFileAdmin(CatalogAdmin):
         def perform(form: forms.Form) -> str:
             collection, new_name = form.cleaned_data["collection"], form.cleaned_data["new_name"]
             collection = collection or collections.create_collection(name=new_name, user=user)
-            count = collections.add_files(collection=collection, file_ids=_ids(files), user=user)
+            count = len(collections.add_files(collection=collection, file_ids=_ids(files), user=user))
             return ngettext("%(count)d file added to “%(name)s”.", "%(count)d files added to “%(name)s”.", count) % {
                 "count": count,
                 "name": collection.name,

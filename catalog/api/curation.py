@@ -168,14 +168,14 @@ class CollectionViewSet(LibraryViewSet[Collection]):
     def add(self, request: Request, **_kwargs: Any) -> Response:
         """Put files at the end, in the given order."""
         changed = collections.add_files(collection=self.get_object(), user=self.user, **self.sent(request))
-        return Response({"changed": changed})
+        return Response({"changed": len(changed)})
 
     @extend_schema(request=FileIdsSerializer, responses=ChangedSerializer)
     @action(detail=True, methods=["post"], url_path="items/remove")
     def remove(self, request: Request, **_kwargs: Any) -> Response:
         """Take files out."""
         changed = collections.remove_files(collection=self.get_object(), user=self.user, **self.sent(request))
-        return Response({"changed": changed})
+        return Response({"changed": len(changed)})
 
     @extend_schema(request=FileIdsSerializer, responses={204: None})
     @action(detail=True, methods=["put"], url_path="items/order")

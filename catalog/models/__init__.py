@@ -1,12 +1,15 @@
 """What the archive holds. Written only by `catalog.services`; knows neither how a file was found nor how it is played."""
 
 from catalog.models.curation import Collection, CollectionItem, Player, Tag
+from catalog.models.edits import BulkEdit, BulkEditPart
 from catalog.models.media import MediaFile, MediaStream
 from catalog.models.search import SearchChange, SearchEntry, SearchWord
 from catalog.models.source import Folder, Source
 from catalog.models.work import Catalog, Content, PathRule, Series
 
 __all__ = [
+    "BulkEdit",
+    "BulkEditPart",
     "Catalog",
     "Collection",
     "CollectionItem",

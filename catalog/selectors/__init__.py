@@ -7,6 +7,7 @@ No page counts files one by one: totals come from the roll-ups of folders and se
 from catalog.selectors.curation import (
     CollectionNode,
     collection_ancestors,
+    find_players,
     find_tags,
     get_collection,
     get_player,
@@ -18,6 +19,7 @@ from catalog.selectors.curation import (
     list_tagged_files,
     list_tags,
 )
+from catalog.selectors.edits import get_edit, list_edits
 from catalog.selectors.files import (
     FILE_ORDER,
     NEWEST_FIRST,
@@ -27,7 +29,7 @@ from catalog.selectors.files import (
     list_recent_files,
 )
 from catalog.selectors.places import SourceCard, folder_ancestors, get_folder, get_root, list_folder_files, list_sources, list_subfolders
-from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, matching, propose, search
+from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, list_matching_ids, matching, propose, search
 from catalog.selectors.stats import LibraryTotals, library_totals
 from catalog.selectors.suggestions import Completion, complete, suggest
 from catalog.selectors.works import (
@@ -60,11 +62,13 @@ __all__ = [
     "collection_ancestors",
     "complete",
     "content_cards",
+    "find_players",
     "find_tags",
     "folder_ancestors",
     "get_catalog",
     "get_collection",
     "get_content",
+    "get_edit",
     "get_file",
     "get_folder",
     "get_player",
@@ -77,9 +81,11 @@ __all__ = [
     "list_collection_tree",
     "list_contents",
     "list_duplicates",
+    "list_edits",
     "list_facets",
     "list_files",
     "list_folder_files",
+    "list_matching_ids",
     "list_parts",
     "list_player_contents",
     "list_players",

@@ -10,6 +10,8 @@ from django.db.models import Count
 
 from catalog import text
 from catalog.models import Collection, CollectionItem, Content, MediaFile, Player, Tag
+from catalog.search.players import names_of, players
+from catalog.search.tokens import words
 from catalog.selectors.scope import get_visible, visible
 
 if TYPE_CHECKING:
@@ -95,6 +97,14 @@ def list_players(*, user: Reader) -> QuerySet[Player]:
 def get_player(*, user: Reader, player_id: int) -> Player:
     """One player."""
     return get_visible(Player.objects.all(), user, player_id)
+
+
+def find_players(*, user: Reader, name: str) -> list[Player]:
+    """Players of that name in any of its spellings, whatever the case; those whose name has its words when nobody's is that."""
+    wanted = text.fold(text.tidy(name))
+    rows = visible(Player.objects.all(), user).in_bulk(players.whose_name_has({text.fold(word) for word in words(name)}))
+    exact = [row for row in rows.values() if wanted in {text.fold(spelling) for spelling in names_of(row)}]
+    return exact or list(rows.values())
 
 
 def list_player_contents(*, user: Reader, player: Player) -> QuerySet[Content]:

@@ -118,6 +118,16 @@ def search(
     return Found(_files(ids), after, before, matches.count, sort, resolved, _count_facets(matches, facets) if facets else {})
 
 
+def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int) -> list[int]:
+    """Ids of the files that `search` finds, in its order, `limit` at most."""
+    require(user, VIEW_LIBRARY)
+    resolved, matches = _match(query)
+    if sort in ORDERS and sort != "newest":
+        return list(matches.entries.order_by(*ORDERS[sort]).values_list("pk", flat=True)[:limit])
+    ranked = _rank(resolved, matches, None) if sort != "newest" and resolved.words else []
+    return list(dict.fromkeys([*ranked, *matches.newest(limit)]))[:limit]
+
+
 def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:
     """`files` narrowed to what the search finds for `words`; all of them for nothing.
 

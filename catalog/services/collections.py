@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from catalog.errors import CollectionCycleError, OrderMismatchError
 from catalog.models import Collection, CollectionItem, MediaFile
@@ -103,14 +103,14 @@ def delete_collection(*, collection: Collection, user: User | None) -> None:
 
 
 @transaction.atomic
-def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | None) -> int:
-    """Put files at the end of a collection, in the given order; return how many are new. Files that are gone are passed over."""
+def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | None) -> list[int]:
+    """Put files at the end of a collection, in the given order; return those that are new. Files that are gone are passed over."""
     check_access(user, CURATE)
     row = lock(collection)
-    has = set(row.items.values_list("file_id", flat=True))
-    wanted = [pk for pk in dict.fromkeys(file_ids) if pk not in has]
-    there = {pk for chunk in chunks(wanted) for pk in MediaFile.objects.filter(pk__in=chunk).values_list("pk", flat=True)}
-    new = [pk for pk in wanted if pk in there]
+    asked = list(dict.fromkeys(file_ids))
+    has = {pk for chunk in chunks(asked) for pk in row.items.filter(file__in=chunk).values_list("file_id", flat=True)}
+    there = {pk for chunk in chunks(asked) for pk in MediaFile.objects.filter(pk__in=chunk).values_list("pk", flat=True)}
+    new = [pk for pk in asked if pk in there and pk not in has]
     last = row.items.aggregate(last=Max("position"))["last"]
     start = 0 if last is None else last + 1
     CollectionItem.objects.bulk_create(
@@ -118,24 +118,28 @@ def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | N
     )
     if new:
         audit(user, "collection.add", row, {}, {"files": new})
-    return len(new)
+    return new
 
 
 @transaction.atomic
-def remove_files(*, collection: Collection, file_ids: Many[int], user: User | None) -> int:
-    """Take files out of a collection; return how many were in it."""
+def remove_files(*, collection: Collection, file_ids: Many[int], user: User | None) -> list[int]:
+    """Take files out of a collection; return those that were in it. Those behind them move up."""
     check_access(user, CURATE)
     row = lock(collection)
     gone = set(file_ids)
-    items = list(row.items.order_by("position", "id").values_list("pk", "file_id"))
-    removed = [(item_id, file_id) for item_id, file_id in items if file_id in gone]
+    firsts = [row.items.filter(file__in=chunk).aggregate(first=Min("position"))["first"] for chunk in chunks(gone)]
+    first = min((position for position in firsts if position is not None), default=0)
+    items = list(row.items.filter(position__gte=first).order_by("position", "id").values_list("pk", "file_id", "position"))
+    removed = [(item_id, file_id) for item_id, file_id, _position in items if file_id in gone]
     for chunk in chunks(item_id for item_id, _file_id in removed):
         CollectionItem.objects.filter(pk__in=chunk).delete()
-    kept = [item_id for item_id, file_id in items if file_id not in gone]
-    update_rows(CollectionItem, ["position"], [(position, item_id) for position, item_id in enumerate(kept)])
+    kept = [(item_id, position) for item_id, file_id, position in items if file_id not in gone]
+    before = row.items.filter(position__lt=first).count()  # a file that left the catalog leaves a hole
+    moved = [(wanted, item_id) for wanted, (item_id, position) in enumerate(kept, before) if wanted != position]
+    update_rows(CollectionItem, ["position"], moved)
     if removed:
         audit(user, "collection.remove", row, {"files": [file_id for _item_id, file_id in removed]}, {})
-    return len(removed)
+    return [file_id for _item_id, file_id in removed]
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from catalog import text
 from catalog.errors import MergeIntoItselfError, ObjectNotFoundError
 from catalog.models import MediaFile, Tag
 from catalog.services.common import CURATE, audit, change, check_access, clean_color, clean_name, lock, name_is_free
-from mam.lib.bulk import chunks
+from catalog.services.links import link, unlink
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -99,35 +99,14 @@ def delete_tag(*, tag: Tag, user: User | None) -> None:
 def add_tags(*, file_ids: Collection[int], tags: Collection[Tag], user: User | None) -> int:
     """Put `tags` on files; return how many taggings are new. Files that are gone are passed over."""
     check_access(user, CURATE)
-    total = 0
-    for tag in sorted(tags, key=lambda tag: tag.pk):
-        added: list[int] = []
-        for chunk in chunks(sorted(set(file_ids))):
-            has = _Tagging.objects.filter(tag=tag, mediafile__in=chunk).values("mediafile_id")
-            lacking = list(MediaFile.objects.filter(pk__in=chunk).exclude(pk__in=has).values_list("pk", flat=True))
-            _Tagging.objects.bulk_create([_Tagging(mediafile_id=pk, tag=tag) for pk in lacking], ignore_conflicts=True)
-            added += lacking
-        if added:
-            audit(user, "tag.add", tag, {}, {"files": added})
-            total += len(added)
-    return total
+    return sum(len(link(tag, file_ids, user)) for tag in sorted(tags, key=lambda tag: tag.pk))
 
 
 @transaction.atomic
 def remove_tags(*, file_ids: Collection[int], tags: Collection[Tag], user: User | None) -> int:
     """Take `tags` off files; return how many taggings went."""
     check_access(user, CURATE)
-    total = 0
-    for tag in sorted(tags, key=lambda tag: tag.pk):
-        removed: list[int] = []
-        for chunk in chunks(sorted(set(file_ids))):
-            taggings = _Tagging.objects.filter(tag=tag, mediafile__in=chunk)
-            removed += taggings.values_list("mediafile_id", flat=True)
-            taggings.delete()
-        if removed:
-            audit(user, "tag.remove", tag, {"files": removed}, {})
-            total += len(removed)
-    return total
+    return sum(len(unlink(tag, file_ids, user)) for tag in sorted(tags, key=lambda tag: tag.pk))
 
 
 @transaction.atomic

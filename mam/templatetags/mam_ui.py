@@ -52,6 +52,9 @@ STATE_LOOKS: dict[str, tuple[str, str]] = {
     "succeeded": ("success", "check"),
     "failed": ("danger", "error"),
     "cancelled": ("neutral", "x"),
+    "doing": ("info", "activity"),
+    "undoing": ("info", "activity"),
+    "undone": ("neutral", "x"),
 }
 
 

@@ -56,13 +56,13 @@ def test_names_are_taken_within_one_parent_only(operator: User) -> None:
 def test_files_are_added_once_at_the_end_and_unknown_ones_passed_over(operator: User, files: list[MediaFile]) -> None:
     collection = make_collection(files=files[:2])
     added = collections.add_files(collection=collection, file_ids=[files[3].pk, files[0].pk, 10**9, files[2].pk], user=operator)
-    assert added == 2
+    assert added == [files[3].pk, files[2].pk]
     assert order_of(collection) == [files[0].pk, files[1].pk, files[3].pk, files[2].pk]
 
 
 def test_removing_closes_the_gap(operator: User, files: list[MediaFile]) -> None:
     collection = make_collection(files=files)
-    assert collections.remove_files(collection=collection, file_ids=[files[1].pk], user=operator) == 1
+    assert collections.remove_files(collection=collection, file_ids=[files[1].pk], user=operator) == [files[1].pk]
     assert list(collection.items.order_by("position").values_list("position", flat=True)) == [0, 1, 2]
 
 

@@ -1,0 +1,230 @@
+"""Changes of many files at once, and taking them back: by a job, in parts, each in a transaction that notes what it changed.
+
+A part is done or not, so whoever is killed goes on with the next one; and an edit that is taken back while it is being done turns round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import F
+from django.urls import reverse
+
+from catalog.choices import EditKind, Placement
+from catalog.errors import NothingToChangeError, ObjectNotFoundError, TooManyFilesError
+from catalog.models import BulkEdit, BulkEditPart, Catalog, Collection, Content, MediaFile, Player, Series, Tag
+from catalog.services import arranging, collections
+from catalog.services.common import CURATE, audit, check_access, lock
+from catalog.services.links import link, unlink
+from mam.jobs.models import JobPriority
+from mam.jobs.services import enqueue
+from mam.lib.bulk import among, chunks, update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from mam.accounts.models import User
+
+    Changes = dict[str, list[Any]]
+    Target = Tag | Player | Collection | Series
+
+EDIT_JOB = "catalog.bulk_edit"
+MAX_FILES = 100_000
+PART_FILES = 1_000
+
+
+# --- what curators do -------------------------------------------------------------------------------------------------
+@transaction.atomic
+def start_edit(*, kind: EditKind, targets: Sequence[Target], file_ids: Sequence[int], user: User | None, query: str = "") -> BulkEdit:
+    """Have a job do `kind` with `targets` to files, in the given order. NothingToChangeError, TooManyFilesError."""
+    check_access(user, CURATE)
+    ids = list(dict.fromkeys(file_ids))
+    if not ids or not targets:
+        raise NothingToChangeError
+    if len(ids) > MAX_FILES:
+        raise TooManyFilesError(limit=MAX_FILES)
+    parts = list(chunks(ids, PART_FILES))
+    edit = BulkEdit.objects.create(
+        kind=kind,
+        target_ids=[target.pk for target in targets],
+        target_label=", ".join(map(str, targets))[:500],
+        query=query,
+        total_files=len(ids),
+        total_parts=len(parts),
+        requested_by=user,
+        turned_by=user,
+    )
+    BulkEditPart.objects.bulk_create(BulkEditPart(edit=edit, number=number, file_ids=part) for number, part in enumerate(parts))
+    return _go(edit, user, "start")
+
+
+@transaction.atomic
+def undo_edit(*, edit: BulkEdit, user: User | None) -> BulkEdit:
+    """Have what an edit changed taken back, also while it is being done. What others changed since then stays."""
+    return _turn(edit, user, is_wanted=False)
+
+
+@transaction.atomic
+def redo_edit(*, edit: BulkEdit, user: User | None) -> BulkEdit:
+    """Have an edit that was undone, or that stopped, done (further)."""
+    return _turn(edit, user, is_wanted=True)
+
+
+def _turn(edit: BulkEdit, user: User | None, *, is_wanted: bool) -> BulkEdit:
+    check_access(user, CURATE)
+    row = lock(edit)
+    row.is_wanted, row.turned_by = is_wanted, user
+    return _go(row, user, "redo" if is_wanted else "undo")
+
+
+def _go(edit: BulkEdit, user: User | None, action: str) -> BulkEdit:
+    if not edit.is_settled:
+        edit.job = enqueue(
+            kind=EDIT_JOB,
+            params={"edit_id": edit.pk},
+            subject=str(edit),
+            subject_url=reverse("catalog:edit_detail", args=[edit.pk]),
+            key=f"{EDIT_JOB}:{edit.pk}",
+            priority=JobPriority.HIGH,
+            user=user,
+        )
+    edit.save()
+    audit(user, f"bulk_edit.{action}", edit, {}, {"files": edit.total_files, "query": edit.query})
+    return edit
+
+
+# --- what the job does ------------------------------------------------------------------------------------------------
+def settle(*, edit_id: int, publish: Callable[[], AbstractContextManager[None]], on_progress: Callable[[int, int], None]) -> int:
+    """Do or undo one part after the other until all are where they are wanted; return how many files are changed now.
+
+    Each part in a transaction of `publish`. ObjectNotFoundError when a target of an edit that is to be done is gone.
+    """
+    while True:
+        with publish():
+            edit = BulkEdit.objects.select_for_update(of=("self",)).select_related("turned_by").filter(pk=edit_id).first()
+            if edit is None:
+                raise ObjectNotFoundError
+            if edit.is_settled:
+                return edit.changed_files
+            _settle_part(edit)
+        on_progress(edit.settled_parts, edit.total_parts)
+
+
+def _settle_part(edit: BulkEdit) -> None:
+    unsettled = edit.parts.filter(changes__isnull=edit.is_wanted)
+    part = unsettled.order_by("number" if edit.is_wanted else "-number")[0]
+    way = _WAYS[EditKind(edit.kind)]
+    targets = way.model._default_manager.in_bulk(edit.target_ids)
+    if edit.is_wanted:
+        if len(targets) < len(edit.target_ids):
+            raise ObjectNotFoundError
+        changes: Changes = way.make(targets, part.file_ids, edit.turned_by)
+        part.changes = changes
+        step = 1
+    else:
+        changes = part.changes or {}
+        way.unmake(targets, changes, edit.turned_by)
+        part.changes = None
+        step = -1
+    part.save(update_fields=["changes"])
+    BulkEdit.objects.filter(pk=edit.pk).update(done_parts=F("done_parts") + step, changed_files=F("changed_files") + step * _count(changes))
+    edit.done_parts += step
+
+
+def _count(changes: Changes) -> int:
+    """Different files in it."""
+    rows = changes["places"] if "places" in changes else chain.from_iterable(changes.values())
+    return len({row[0] if isinstance(row, list) else row for row in rows})
+
+
+# --- the kinds --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a kind changes files for its targets, and takes back what that returned. Targets by id; those that are gone are left out."""
+
+    model: type[Target]
+    make: Callable[[dict[int, Any], list[int], User | None], Changes]
+    unmake: Callable[[dict[int, Any], Changes, User | None], None]
+
+
+def _link(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
+    return {str(pk): link(target, file_ids, user) for pk, target in sorted(targets.items())}
+
+
+def _unlink(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
+    return {str(pk): unlink(target, file_ids, user) for pk, target in sorted(targets.items())}
+
+
+def _link_again(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+    for pk, target in sorted(targets.items()):
+        link(target, changes.get(str(pk), []), user)
+
+
+def _unlink_again(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+    for pk, target in sorted(targets.items()):
+        unlink(target, changes.get(str(pk), []), user)
+
+
+def _collect(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
+    return {str(pk): collections.add_files(collection=target, file_ids=file_ids, user=user) for pk, target in targets.items()}
+
+
+def _take_out(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+    for pk, target in targets.items():
+        collections.remove_files(collection=target, file_ids=changes[str(pk)], user=user)
+
+
+def _place(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
+    """The places that are left, and what stood there: works that become empty go away."""
+    rows = MediaFile.objects.filter(pk__in=among(file_ids)).order_by("pk").values_list("pk", "content", "part_number", "placement")
+    before: list[list[Any]] = [list(row) for row in rows]
+    works = Content.objects.filter(pk__in=among({row[1] for row in before if row[1] is not None}))
+    keys = [list(row) for row in works.order_by("pk").values_list("pk", *_WORK)]
+    for series in targets.values():
+        arranging.move_files_to_series(file_ids=[row[0] for row in before], series=series, user=user)
+    return {"places": before, "works": keys}
+
+
+def _place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+    """What rules had placed is given back to them; what curators had, to the work it was in, made anew if it went away."""
+    there = set(MediaFile.objects.filter(pk__in=among(row[0] for row in changes["places"])).values_list("pk", flat=True))
+    rows = [row for row in changes["places"] if row[0] in there]
+    works = {pk: keys for pk, *keys in changes["works"]}
+    curated: dict[int | None, list[int]] = {}
+    for pk, content_id, _part, placement in rows:
+        if placement != Placement.RULE:
+            curated.setdefault(content_id, []).append(pk)
+    for content_id, ids in curated.items():
+        content = None if content_id is None else _work(content_id, *works[content_id])
+        arranging.move_files(file_ids=ids, content=content, user=user)
+    update_rows(MediaFile, ["part_number"], [(part, pk) for pk, _content, part, placement in rows if placement != Placement.RULE])
+    arranging.release_files(file_ids=[row[0] for row in rows if row[3] == Placement.RULE], user=user)
+
+
+_WORK = ("series__catalog__key", "series__catalog__name", "series__key", "series__name", "series__year", "key", "title")
+
+
+def _work(
+    pk: int, catalog_key: str, catalog_name: str, series_key: str, series_name: str, year: int | None, key: str, title: str
+) -> Content:
+    """The content that had this id, wherever it is now; or the one with these keys."""
+    found = Content.objects.select_related("series").filter(pk=pk).first()
+    if found is not None:
+        return found
+    catalog, _ = Catalog.objects.get_or_create(key=catalog_key, defaults={"name": catalog_name})
+    series, _ = Series.objects.get_or_create(catalog=catalog, key=series_key, defaults={"name": series_name, "year": year})
+    return Content.objects.get_or_create(series=series, key=key, defaults={"title": title})[0]
+
+
+_WAYS = {
+    EditKind.ADD_TAGS: _Way(Tag, _link, _unlink_again),
+    EditKind.REMOVE_TAGS: _Way(Tag, _unlink, _link_again),
+    EditKind.ADD_PLAYERS: _Way(Player, _link, _unlink_again),
+    EditKind.REMOVE_PLAYERS: _Way(Player, _unlink, _link_again),
+    EditKind.COLLECT: _Way(Collection, _collect, _take_out),
+    EditKind.PLACE: _Way(Series, _place, _place_back),
+}
