@@ -59,6 +59,12 @@ class OrderMismatchError(MamError):
     http_status = 409
 
 
+class FilledBySearchError(MamError):
+    code = "filled_by_search"
+    template = gettext_noop("“%(name)s” holds what its search finds. Files cannot be put in by hand.")
+    http_status = 409
+
+
 class NotEmptyError(MamError):
     code = "not_empty"
     template = gettext_noop("“%(name)s” is not empty. Move or delete what is in it first.")

@@ -163,7 +163,10 @@ class CollectFilesForm(forms.Form):
     """The collection that gets the files: one there is, or a new one."""
 
     collection = forms.ModelChoiceField(
-        label=_("Collection"), queryset=Collection.objects.order_by("name"), required=False, widget=UnfoldAdminSelect2Widget
+        label=_("Collection"),
+        queryset=Collection.objects.filter(query="").order_by("name"),
+        required=False,
+        widget=UnfoldAdminSelect2Widget,
     )
     new_name = forms.CharField(label=_("or a new one named"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
 
@@ -218,7 +221,7 @@ class CollectForm(EditForm):
     """A collection there is, or a new one."""
 
     collection = forms.ModelChoiceField(
-        label=_("Collection"), queryset=Collection.objects.order_by("name"), required=False, empty_label=_("A new one")
+        label=_("Collection"), queryset=Collection.objects.filter(query="").order_by("name"), required=False, empty_label=_("A new one")
     )
     new_name = forms.CharField(label=_("Name of the new one"), required=False, max_length=200)
 

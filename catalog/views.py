@@ -21,7 +21,7 @@ from catalog.choices import EditKind
 from catalog.forms import EDIT_FORMS
 from catalog.search.query import Field, Query, parse
 from catalog.selectors.works import total_duration_ms
-from catalog.services import bulk_edits
+from catalog.services import bulk_edits, collections
 from catalog.services import tags as tag_services
 from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.errors import MamError
@@ -228,6 +228,19 @@ def search_suggestions(request: MemberRequest) -> JsonResponse:
     return JsonResponse({"options": options})
 
 
+@require_POST
+@permission_required("catalog.curate", raise_exception=True)
+def search_save(request: MemberRequest) -> HttpResponse:
+    """Make a collection named `name` of whatever `q` finds; to its page, or back to the search with the reason why not."""
+    query = parse(request.POST.get("q", ""))
+    try:
+        made = collections.create_collection(name=request.POST.get("name", ""), query=str(query), user=request.user)
+    except MamError as error:
+        messages.error(request, gettext(error.template) % error.params)
+        return HttpResponseRedirect(_search_url(query))
+    return HttpResponseRedirect(reverse("catalog:collection_detail", args=[made.pk]))
+
+
 # --- changes of many files --------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("catalog.curate", raise_exception=True)
@@ -303,6 +316,17 @@ def _edit_links(query: Query, sort: str, current: EditKind | None = None) -> lis
     ]
 
 
+# --- what was changed -------------------------------------------------------------------------------------------------
+@require_safe
+@permission_required("catalog.curate", raise_exception=True)
+def object_history(request: MemberRequest, kind: str, object_id: int) -> HttpResponse:
+    """Who changed what of one object, and when; the newest first."""
+    row, changes = selectors.get_history(user=request.user, kind=kind, object_id=object_id)
+    page = keyset_page(changes, ("-at", "-pk"), request.GET.get("cursor"), PAGE_SIZE)
+    context = {"object": row, "back": selectors.page_of(row), "page": page, "changes": selectors.explain(page.items)}
+    return _render(request, "catalog/object_history.html", "catalog/_history_rows.html", context)
+
+
 # --- addresses of searches --------------------------------------------------------------------------------------------
 def _removable(query: Query) -> list[dict[str, str]]:
     """The fields of a search, each with the address of the search without it."""
@@ -325,14 +349,19 @@ def collection_list(request: MemberRequest) -> HttpResponse:
 def collection_detail(request: MemberRequest, collection_id: int) -> HttpResponse:
     """One collection: its files in order, the collections inside it."""
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)
-    items = selectors.list_collection_items(user=request.user, collection=collection)
+    if collection.query:
+        page: Any = selectors.search(user=request.user, query=parse(collection.query), cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
+    else:
+        items = selectors.list_collection_items(user=request.user, collection=collection)
+        page = keyset_page(items, ("position", "id"), request.GET.get("cursor"), PAGE_SIZE)
     context = {
         "collection": collection,
         "ancestors": selectors.collection_ancestors(collection),
         "children": selectors.list_collection_tree(user=request.user, parent=collection),
-        "page": keyset_page(items, ("position", "id"), request.GET.get("cursor"), PAGE_SIZE),
+        "page": page,
     }
-    return _render(request, "catalog/collection_detail.html", "catalog/_collection_items.html", context)
+    fragment = "catalog/_search_results.html" if collection.query else "catalog/_collection_items.html"
+    return _render(request, "catalog/collection_detail.html", fragment, {**context, "results": fragment})
 
 
 @require_safe

@@ -98,7 +98,7 @@ class CollectionAdmin(CatalogAdmin):
     list_select_related: ClassVar = ["parent", "created_by"]
     search_fields: ClassVar = ["name"]
     autocomplete_fields: ClassVar = ["parent"]
-    fields: ClassVar = ["parent", "name", "description", "created_by", "created_at"]
+    fields: ClassVar = ["parent", "name", "description", "query", "created_by", "created_at"]
     readonly_fields: ClassVar = ["created_by", "created_at"]
     inlines: ClassVar = [CollectionItemInline]
 

@@ -38,6 +38,11 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'bulk edits',
             },
         ),
+        migrations.AddField(
+            model_name='collection',
+            name='query',
+            field=models.TextField(blank=True, db_default='', default='', verbose_name='search'),
+        ),
         migrations.CreateModel(
             name='BulkEditPart',
             fields=[

@@ -46,11 +46,12 @@ class Player(models.Model):
 
 
 class Collection(models.Model):
-    """An ordered list of files, nested in another collection or at the top."""
+    """A list of files, nested in another collection or at the top: in an order made by hand, or whatever `query` finds at the time."""
 
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children", verbose_name=_("inside"))
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
+    query = models.TextField(_("search"), blank=True, default="", db_default="")  # words and fields; "": files are put in by hand
     position = models.PositiveIntegerField(_("position"), default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

@@ -28,6 +28,7 @@ from catalog.selectors.files import (
     list_files,
     list_recent_files,
 )
+from catalog.selectors.history import explain, get_history, page_of
 from catalog.selectors.places import SourceCard, folder_ancestors, get_folder, get_root, list_folder_files, list_sources, list_subfolders
 from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, list_matching_ids, matching, propose, search
 from catalog.selectors.stats import LibraryTotals, library_totals
@@ -62,6 +63,7 @@ __all__ = [
     "collection_ancestors",
     "complete",
     "content_cards",
+    "explain",
     "find_players",
     "find_tags",
     "folder_ancestors",
@@ -71,6 +73,7 @@ __all__ = [
     "get_edit",
     "get_file",
     "get_folder",
+    "get_history",
     "get_player",
     "get_root",
     "get_series",
@@ -96,6 +99,7 @@ __all__ = [
     "list_tagged_files",
     "list_tags",
     "matching",
+    "page_of",
     "propose",
     "search",
     "suggest",

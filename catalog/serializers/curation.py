@@ -60,13 +60,13 @@ class PlayerMergeSerializer(serializers.Serializer[Any]):
 
 
 class CollectionSerializer(serializers.ModelSerializer[Collection]):
-    """A collection. Its files, in order: `/collections/ID/items/`."""
+    """A collection. Its files, in order: `/collections/ID/items/`; those of one with a `query`: `/search?q=`."""
 
     parent = serializers.PrimaryKeyRelatedField[Collection](read_only=True)  # type: ignore[assignment]
 
     class Meta:
         model = Collection
-        fields: ClassVar = ["id", "parent", "name", "description", "position", "created_at"]
+        fields: ClassVar = ["id", "parent", "name", "description", "query", "position", "created_at"]
         read_only_fields: ClassVar = fields
 
 
@@ -75,6 +75,7 @@ class CollectionWriteSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(required=False, allow_blank=True)
+    query = serializers.CharField(required=False, allow_blank=True, max_length=300, help_text="Words and fields, as in the search box.")
     parent = serializers.PrimaryKeyRelatedField(queryset=Collection.objects.all(), required=False, allow_null=True)  # type: ignore[assignment]
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from django.db import transaction
 from django.db.models import Max, Min
 
-from catalog.errors import CollectionCycleError, OrderMismatchError
+from catalog import text
+from catalog.errors import CollectionCycleError, FilledBySearchError, NotEmptyError, OrderMismatchError
 from catalog.models import Collection, CollectionItem, MediaFile
-from catalog.services.common import CURATE, audit, change, check_access, clean_name, lock, name_is_free
+from catalog.services.common import CURATE, audit, audit_files, change, check_access, clean_name, lock, name_is_free
 from mam.lib.bulk import chunks, update_rows
 
 if TYPE_CHECKING:
@@ -26,20 +27,28 @@ class CollectionChanges(TypedDict, total=False):
 
     name: str
     description: str
+    query: str
 
 
 @transaction.atomic
 def create_collection(
-    *, name: str, user: User | None, description: str = "", parent: Collection | None = None, file_ids: Sequence[int] = ()
+    *, name: str, user: User | None, description: str = "", query: str = "", parent: Collection | None = None, file_ids: Sequence[int] = ()
 ) -> Collection:
-    """A collection at the end of `parent` (None: of the top), holding files in the given order. NameTakenError."""
+    """A collection at the end of `parent` (None: of the top), holding files in the given order, or what `query` finds. NameTakenError."""
     check_access(user, CURATE)
     name = clean_name(name, NAME_MAX)
     _lock_tree()
-    row = Collection(parent=lock(parent) if parent else None, name=name, description=description, position=_end_of(parent), created_by=user)
+    row = Collection(
+        parent=lock(parent) if parent else None,
+        name=name,
+        description=description,
+        query=text.tidy(query),
+        position=_end_of(parent),
+        created_by=user,
+    )
     with name_is_free(name):
         row.save()
-    audit(user, "collection.create", row, {}, {"name": name, "parent": row.parent_id})
+    audit(user, "collection.create", row, {}, {"name": name, "parent": row.parent_id, "query": row.query})
     if file_ids:
         add_files(collection=row, file_ids=file_ids, user=user)
     return row
@@ -47,9 +56,13 @@ def create_collection(
 
 @transaction.atomic
 def update_collection(*, collection: Collection, user: User | None, **changes: Unpack[CollectionChanges]) -> Collection:
-    """Rename or describe a collection. NameTakenError within its parent."""
+    """Rename or describe a collection, or change its search. NameTakenError within its parent; NotEmptyError for a search over files."""
     check_access(user, CURATE)
     row = lock(collection)
+    if "query" in changes:
+        changes["query"] = text.tidy(changes["query"])
+        if changes["query"] and row.items.exists():
+            raise NotEmptyError(name=row.name)
     if "name" in changes:
         changes["name"] = clean_name(changes["name"], NAME_MAX)
     before, after = change(row, changes)
@@ -104,9 +117,14 @@ def delete_collection(*, collection: Collection, user: User | None) -> None:
 
 @transaction.atomic
 def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | None) -> list[int]:
-    """Put files at the end of a collection, in the given order; return those that are new. Files that are gone are passed over."""
+    """Put files at the end of a collection, in the given order; return those that are new. Files that are gone are passed over.
+
+    FilledBySearchError when the collection is what a search finds.
+    """
     check_access(user, CURATE)
     row = lock(collection)
+    if row.query:
+        raise FilledBySearchError(name=row.name)
     asked = list(dict.fromkeys(file_ids))
     has = {pk for chunk in chunks(asked) for pk in row.items.filter(file__in=chunk).values_list("file_id", flat=True)}
     there = {pk for chunk in chunks(asked) for pk in MediaFile.objects.filter(pk__in=chunk).values_list("pk", flat=True)}
@@ -118,6 +136,7 @@ def add_files(*, collection: Collection, file_ids: Sequence[int], user: User | N
     )
     if new:
         audit(user, "collection.add", row, {}, {"files": new})
+        audit_files(user, "file.collect", new, {}, {"collection": row.name})
     return new
 
 
@@ -138,7 +157,9 @@ def remove_files(*, collection: Collection, file_ids: Many[int], user: User | No
     moved = [(wanted, item_id) for wanted, (item_id, position) in enumerate(kept, before) if wanted != position]
     update_rows(CollectionItem, ["position"], moved)
     if removed:
-        audit(user, "collection.remove", row, {"files": [file_id for _item_id, file_id in removed]}, {})
+        taken = [file_id for _item_id, file_id in removed]
+        audit(user, "collection.remove", row, {"files": taken}, {})
+        audit_files(user, "file.take_out", taken, {"collection": row.name}, {})
     return [file_id for _item_id, file_id in removed]
 
 

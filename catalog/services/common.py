@@ -10,12 +10,14 @@ from django.db import IntegrityError, transaction
 
 from catalog import text
 from catalog.errors import ColorInvalidError, NameMissingError, NameTakenError, NameTooLongError, ObjectNotFoundError
+from catalog.models import MediaFile
 from catalog.search.index import refresh_soon
 from mam.accounts import access
-from mam.accounts.services import record_audit
+from mam.accounts.services import record_audit, record_audits
+from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from django.db.models import Model
 
@@ -48,6 +50,15 @@ def audit(user: User | None, action: str, row: Model, before: Mapping[str, Any],
     """Write down a change of `row`, inside the transaction that makes it; after it the search knows of it."""
     refresh_soon()
     record_audit(actor=user, action=f"catalog.{action}", obj=row, before=before, after=after)
+
+
+def audit_files(user: User | None, action: str, file_ids: Iterable[int], before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """As `audit`, of the same change of many files."""
+    refresh_soon()
+    for chunk in chunks(file_ids):
+        rows = MediaFile.objects.filter(pk__in=chunk).order_by("pk").values_list("pk", "title", "name")
+        labels = {pk: title or name for pk, title, name in rows}
+        record_audits(actor=user, action=f"catalog.{action}", model=MediaFile, labels=labels, before=before, after=after)
 
 
 def change(row: Model, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

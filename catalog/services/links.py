@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from catalog.models import MediaFile
-from catalog.services.common import audit
+from catalog.services.common import audit, audit_files
 from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def link(target: Tag | Player, file_ids: Iterable[int], user: User | None) -> li
         added += lacking
     if added:
         audit(user, f"{name}.add", target, {}, {"files": added})
+        audit_files(user, f"file.add_{name}", added, {}, {name: str(target)})
     return added
 
 
@@ -39,6 +40,7 @@ def unlink(target: Tag | Player, file_ids: Iterable[int], user: User | None) -> 
         rows.delete()
     if removed:
         audit(user, f"{name}.remove", target, {"files": removed}, {})
+        audit_files(user, f"file.remove_{name}", removed, {name: str(target)}, {})
     return removed
 
 

@@ -159,7 +159,7 @@ def test_a_file_is_titled_placed_and_tagged_through_the_services(operator: Clien
     assert (file.title, file.content, file.part_number, file.placement) == ("결승", content, 2, Placement.CURATOR)
     assert (list(file.tags.all()), list(file.players.all())) == ([tag], [player])
     actions = set(AuditEntry.objects.values_list("action", flat=True))
-    assert actions == {"catalog.file.move", "catalog.tag.add", "catalog.file.players", "catalog.file.update"}
+    assert actions == {"catalog.file.move", "catalog.tag.add", "catalog.file.add_tag", "catalog.file.players", "catalog.file.update"}
 
 
 def test_technical_data_is_shown_and_cannot_be_changed(operator: Client) -> None:

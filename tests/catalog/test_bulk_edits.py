@@ -259,8 +259,10 @@ def test_the_audit_names_who_turned_it(files: list[MediaFile], operator: User) -
     assert list(entries) == [
         ("catalog.bulk_edit.start", operator.pk),
         ("catalog.tag.add", operator.pk),
+        ("catalog.file.add_tag", operator.pk),
         ("catalog.bulk_edit.undo", other.pk),
         ("catalog.tag.remove", other.pk),
+        ("catalog.file.remove_tag", other.pk),
     ]
 
 
