@@ -91,6 +91,45 @@ class EditState(models.TextChoices):
     UNDONE = "undone", _("Undone")
 
 
+class MetadataGoal(models.TextChoices):
+    """Where a metadata import is to be brought."""
+
+    CHECK = "check", _("Check")
+    APPLY = "apply", _("Apply")
+    UNDO = "undo", _("Undo")
+
+
+class MetadataState(models.TextChoices):
+    """Where a metadata import is."""
+
+    CHECKING = "checking", _("Being checked")
+    READY = "ready", _("Checked")
+    DOING = "doing", _("In progress")
+    DONE = "done", _("Done")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class ImportState(models.TextChoices):
+    """What became of a row of an old archive."""
+
+    PLACED = "placed", _("Placed")
+    NOT_PLACED = "not_placed", _("Not placed")
+
+
+class ImportReason(models.TextChoices):
+    """Why a row of an old archive is not placed."""
+
+    NO_PATH = "no_path", _("The entry has no usable path.")
+    ABSENT = "absent", _("No file of this name is in the catalog.")
+    ELSEWHERE = "elsewhere", _("A file of this name is in the catalog, but neither its folder nor its size agrees.")
+    AMBIGUOUS = "ambiguous", _("Several fit equally well.")
+    DUPLICATE = "duplicate", _("Another entry of the archive belongs to the same file.")
+    NO_FILE = "no_file", _("None of its files is in the catalog.")
+    NO_SERIES = "no_series", _("The series and the catalog it belongs to are not in the archive.")
+    NO_NAME = "no_name", _("The entry has no usable name.")
+
+
 # Lower-case extension -> kind. Only video and audio are analysed on their own; any file can be analysed on request.
 KIND_BY_EXTENSION: dict[str, str] = {
     **dict.fromkeys(

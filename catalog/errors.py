@@ -83,6 +83,18 @@ class NothingToChangeError(MamError):
     http_status = 400
 
 
+class ImportTooLargeError(MamError):
+    code = "import_too_large"
+    template = gettext_noop("The file may have %(lines)s lines and %(megabytes)s MB at most.")
+    http_status = 413
+
+
+class ImportNotAsShownError(MamError):
+    code = "import_not_as_shown"
+    template = gettext_noop("This is not what was shown, or it was applied already. Load the page again.")
+    http_status = 409
+
+
 class TooManyFilesError(MamError):
     code = "too_many_files"
     template = gettext_noop("At most %(limit)s files can be changed at once. Narrow the search first.")
@@ -93,6 +105,36 @@ class PlayerUnknownError(MamError):
     code = "player_unknown"
     template = gettext_noop("There is no player named “%(name)s”.")
     http_status = 400
+
+
+class ArchiveFileError(MamError):
+    """Base of what is wrong with the file of an old archive."""
+
+    code = "archive_unreadable"
+    template = gettext_noop("“%(name)s” cannot be read: %(detail)s")
+    http_status = 400
+
+
+class ArchiveNotDatabaseError(ArchiveFileError):
+    code = "archive_not_database"
+    template = gettext_noop("“%(name)s” is not an SQLite database.")
+
+
+class ArchiveDamagedError(ArchiveFileError):
+    code = "archive_damaged"
+    template = gettext_noop("“%(name)s” is damaged: %(detail)s")
+
+
+class ArchiveBusyError(ArchiveFileError):
+    code = "archive_busy"
+    template = gettext_noop("“%(name)s” is in use, or was not closed properly. End the program that uses it, and try again.")
+    http_status = 409
+    is_permanent = False
+
+
+class ArchiveEmptyError(ArchiveFileError):
+    code = "archive_empty"
+    template = gettext_noop("“%(name)s” has none of the tables of an archive: %(tables)s.")
 
 
 class SourceOptionInvalidError(MamError):

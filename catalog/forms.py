@@ -196,8 +196,8 @@ class MoveToSeriesForm(forms.Form):
     )
 
 
-class MergeContentsForm(forms.Form):
-    """Which of the contents selected stays."""
+class MergeForm(forms.Form):
+    """Which of the rows selected stays."""
 
     into = forms.ModelChoiceField(label=_("Keep"), queryset=Content.objects.none(), widget=UnfoldAdminSelect2Widget)
 

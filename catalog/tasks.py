@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from catalog.search import index
-from catalog.services import bulk_edits
+from catalog.services import bulk_edits, metadata_import
 from catalog.services.path_rules import PLACE_JOB
 from catalog.services.placement import place_all
 from catalog.services.sources import DELETE_JOB, purge_source
@@ -43,6 +43,12 @@ def run_delete_source(ctx: JobContext) -> dict[str, Any]:
 def run_bulk_edit(ctx: JobContext) -> dict[str, Any]:
     """Bring the parts of the edit `edit_id` to where they are wanted."""
     return {"changed": bulk_edits.settle(edit_id=ctx.params["edit_id"], publish=ctx.publish, on_progress=ctx.progress)}
+
+
+@job(kind=metadata_import.IMPORT_JOB, label=gettext_noop("Import metadata"))
+def run_metadata_import(ctx: JobContext) -> dict[str, Any]:
+    """Check, apply or undo the parts of the import `import_id`."""
+    return metadata_import.settle(import_id=ctx.params["import_id"], publish=ctx.publish, on_progress=ctx.progress)
 
 
 @job(kind=index.INDEX_JOB, label=gettext_noop("Update the search"))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import views
+from catalog import metadata_views, views
 
 app_name = "catalog"
 
@@ -19,6 +19,13 @@ urlpatterns = [
     path("search/facets/", views.search_facets, name="search_facets"),
     path("search/suggestions/", views.search_suggestions, name="search_suggestions"),
     path("search/edit/", views.search_edit, name="search_edit"),
+    path("search/export.csv", metadata_views.metadata_export, name="metadata_export"),
+    path("curation/import/", metadata_views.metadata_import, name="metadata_import"),
+    path("curation/import/<int:import_id>/", metadata_views.metadata_import_detail, name="metadata_import_detail"),
+    path("curation/import/<int:import_id>/problems.csv", metadata_views.metadata_import_problems, name="metadata_import_problems"),
+    path("curation/import/<int:import_id>/apply/", metadata_views.metadata_import_apply, name="metadata_import_apply"),
+    path("curation/import/<int:import_id>/undo/", metadata_views.metadata_import_undo, name="metadata_import_undo"),
+    path("curation/import/<int:import_id>/resume/", metadata_views.metadata_import_resume, name="metadata_import_resume"),
     path("search/save/", views.search_save, name="search_save"),
     path("edits/", views.edit_list, name="edit_list"),
     path("edits/<int:edit_id>/", views.edit_detail, name="edit_detail"),
@@ -27,6 +34,7 @@ urlpatterns = [
     path("history/<str:kind>/<int:object_id>/", views.object_history, name="object_history"),
     path("collections/", views.collection_list, name="collection_list"),
     path("collections/<int:collection_id>/", views.collection_detail, name="collection_detail"),
+    path("collections/<int:collection_id>/move/", views.collection_move, name="collection_move"),
     path("tags/<int:tag_id>/", views.tag_detail, name="tag_detail"),
     path("players/<int:player_id>/", views.player_detail, name="player_detail"),
 ]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpResponse
 
-    from catalog.models import BulkEdit
+    from catalog.models import BulkEdit, Collection
     from mam.accounts.requests import MemberRequest
 
 PAGE_SIZE = 60
@@ -350,18 +350,44 @@ def collection_detail(request: MemberRequest, collection_id: int) -> HttpRespons
     """One collection: its files in order, the collections inside it."""
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)
     if collection.query:
-        page: Any = selectors.search(user=request.user, query=parse(collection.query), cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
+        fragment, cursor = "catalog/_search_results.html", request.GET.get("cursor")
+        listed: dict[str, Any] = {
+            "page": selectors.search(user=request.user, query=parse(collection.query), cursor=cursor, limit=PAGE_SIZE)
+        }
     else:
-        items = selectors.list_collection_items(user=request.user, collection=collection)
-        page = keyset_page(items, ("position", "id"), request.GET.get("cursor"), PAGE_SIZE)
+        fragment, listed = "catalog/_collection_items.html", _collection_page(request, collection)
     context = {
         "collection": collection,
         "ancestors": selectors.collection_ancestors(collection),
         "children": selectors.list_collection_tree(user=request.user, parent=collection),
-        "page": page,
+        "results": fragment,
+        **listed,
     }
-    fragment = "catalog/_search_results.html" if collection.query else "catalog/_collection_items.html"
-    return _render(request, "catalog/collection_detail.html", fragment, {**context, "results": fragment})
+    return _render(request, "catalog/collection_detail.html", fragment, context)
+
+
+@require_POST
+@permission_required("catalog.curate", raise_exception=True)
+def collection_move(request: MemberRequest, collection_id: int) -> HttpResponse:
+    """Put the file `file` at position `to`, or (`remove`) take it out; to the same page of the collection as it is then."""
+    collection = selectors.get_collection(user=request.user, collection_id=collection_id)
+    file_id, to = (int(value) if value.isdecimal() else -1 for value in (request.POST.get("file", ""), request.POST.get("to", "")))
+    if "remove" in request.POST:
+        collections.remove_files(collection=collection, file_ids=[file_id], user=request.user)
+    else:
+        collections.move_file(collection=collection, file_id=file_id, to=max(0, to), user=request.user)
+    shown = urlencode({"cursor": request.GET.get("cursor", ""), "moved": file_id})
+    return HttpResponseRedirect(f"{reverse('catalog:collection_detail', args=[collection.pk])}?{shown}")
+
+
+def _collection_page(request: MemberRequest, collection: Collection) -> dict[str, Any]:
+    items, cursor = selectors.list_collection_items(user=request.user, collection=collection), request.GET.get("cursor")
+    return {
+        "page": keyset_page(items, ("position", "id"), cursor, PAGE_SIZE),
+        "may_order": request.user.has_perm("catalog.curate"),
+        "move_url": f"{reverse('catalog:collection_move', args=[collection.pk])}?{urlencode({'cursor': cursor or ''})}",
+        "moved": request.GET.get("moved"),
+    }
 
 
 @require_safe

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
-from catalog.forms import ServiceForm
+from catalog.forms import MergeForm, ServiceForm
 from catalog.search.engines import CAP
 from catalog.services.common import CURATE
 from mam.accounts.admin_site import NamedPermissionsMixin
@@ -156,6 +156,25 @@ class CatalogAdmin(NamedPermissionsMixin, ModelAdmin):  # type: ignore[misc]
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/catalog/bulk_action.html", context)
+
+    def merge_page(self, request: HttpRequest, rows: QuerySet[Any], merge: Callable[[Any, list[Any]], object]) -> HttpResponse | None:
+        """Asks which of `rows` stays, then calls `merge` with it and the others."""
+        if rows.order_by()[:2].count() < 2:
+            self.message_user(request, gettext("Choose two or more to merge."), messages.ERROR)
+            return None
+
+        @transaction.atomic
+        def perform(form: forms.Form) -> str:
+            into = form.cleaned_data["into"]
+            others = list(rows.exclude(pk=into.pk))
+            merge(into, others)
+            return ngettext("%(count)d merged into “%(name)s”.", "%(count)d merged into “%(name)s”.", len(others)) % {
+                "count": len(others),
+                "name": into,
+            }
+
+        form = MergeForm(bulk_data(request), selected=rows)
+        return self.bulk_page(request, rows, title=gettext("Merge into one"), form=form, perform=perform)
 
 
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]

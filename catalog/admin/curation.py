@@ -8,14 +8,14 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from catalog import text
-from catalog.admin.base import CatalogAdmin, ReadOnlyInline
+from catalog.admin.base import CatalogAdmin, ReadOnlyInline, acting_user
 from catalog.forms import PlayerAdminForm
 from catalog.models import Collection, CollectionItem, Player, Tag
 from catalog.services import collections, players, tags
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from mam.accounts.models import User
 
@@ -25,6 +25,7 @@ class TagAdmin(CatalogAdmin):
     """Words on files."""
 
     list_display: ClassVar = ["name", "color"]
+    actions: ClassVar = ["merge"]
     search_fields: ClassVar = ["key"]
     fields: ClassVar = ["name", "color"]
 
@@ -47,6 +48,16 @@ class TagAdmin(CatalogAdmin):
         """By the service."""
         tags.delete_tag(tag=row, user=user)
 
+    @admin.action(description=_("Merge into one"), permissions=["change"])
+    def merge(self, request: HttpRequest, rows: QuerySet[Tag]) -> HttpResponse | None:
+        """Asks which one stays; it is put on the files of the others."""
+
+        def merge(into: Tag, others: list[Tag]) -> None:
+            for other in others:
+                tags.merge_tags(into=into, other=other, user=acting_user(request))
+
+        return self.merge_page(request, rows, merge)
+
 
 @admin.register(Player)
 class PlayerAdmin(CatalogAdmin):
@@ -55,6 +66,7 @@ class PlayerAdmin(CatalogAdmin):
     form = PlayerAdminForm
     list_display: ClassVar = ["name", "name_ko", "name_en", "country"]
     list_filter: ClassVar = ["country"]
+    actions: ClassVar = ["merge"]
     search_fields: ClassVar = ["name", "name_ko", "name_en", "aliases"]
     fields: ClassVar = ["name", "name_ko", "name_en", "aliases", "country"]
 
@@ -69,6 +81,16 @@ class PlayerAdmin(CatalogAdmin):
     def remove(self, user: User, row: Player) -> None:
         """By the service."""
         players.delete_player(player=row, user=user)
+
+    @admin.action(description=_("Merge into one"), permissions=["change"])
+    def merge(self, request: HttpRequest, rows: QuerySet[Player]) -> HttpResponse | None:
+        """Asks who stays; the names of the others become spellings of that one."""
+
+        def merge(into: Player, others: list[Player]) -> None:
+            for other in others:
+                players.merge_players(into=into, other=other, user=acting_user(request))
+
+        return self.merge_page(request, rows, merge)
 
 
 class CollectionItemInline(ReadOnlyInline):

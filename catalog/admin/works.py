@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Q, Sum
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog import text
-from catalog.admin.base import CatalogAdmin, acting_user, bulk_data
-from catalog.forms import MergeContentsForm
+from catalog.admin.base import CatalogAdmin, acting_user
 from catalog.models import Catalog, Content, Series
 from catalog.services import arranging, works
 
 if TYPE_CHECKING:
-    from django import forms
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
@@ -129,18 +126,5 @@ class ContentAdmin(CatalogAdmin):
     @admin.action(description=_("Merge into one"), permissions=["change"])
     def merge(self, request: HttpRequest, contents: QuerySet[Content]) -> HttpResponse | None:
         """Asks which one stays."""
-        if contents.order_by()[:2].count() < 2:
-            self.message_user(request, gettext("Choose two or more to merge."), messages.ERROR)
-            return None
-
-        def perform(form: forms.Form) -> str:
-            into = form.cleaned_data["into"]
-            others = list(contents.exclude(pk=into.pk))
-            arranging.merge_contents(into=into, others=others, user=acting_user(request))
-            return ngettext("%(count)d content merged into “%(title)s”.", "%(count)d contents merged into “%(title)s”.", len(others)) % {
-                "count": len(others),
-                "title": into.title,
-            }
-
-        form = MergeContentsForm(bulk_data(request), selected=contents)
-        return self.bulk_page(request, contents, title=gettext("Merge into one"), form=form, perform=perform)
+        user = acting_user(request)
+        return self.merge_page(request, contents, lambda into, others: arranging.merge_contents(into=into, others=others, user=user))

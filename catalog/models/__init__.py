@@ -2,7 +2,9 @@
 
 from catalog.models.curation import Collection, CollectionItem, Player, Tag
 from catalog.models.edits import BulkEdit, BulkEditPart
+from catalog.models.imports import ImportedRecord
 from catalog.models.media import MediaFile, MediaStream
+from catalog.models.metadata_imports import MetadataImport, MetadataImportPart
 from catalog.models.search import SearchChange, SearchEntry, SearchWord
 from catalog.models.source import Folder, Source
 from catalog.models.work import Catalog, Content, PathRule, Series
@@ -15,8 +17,11 @@ __all__ = [
     "CollectionItem",
     "Content",
     "Folder",
+    "ImportedRecord",
     "MediaFile",
     "MediaStream",
+    "MetadataImport",
+    "MetadataImportPart",
     "PathRule",
     "Player",
     "SearchChange",

@@ -67,8 +67,9 @@ def refresh_all(on_progress: Callable[[int], None] | None = None) -> int:
 
 
 def refresh_soon() -> None:
-    """After the caller's transaction: a few changes at once, so that who made them finds them; many by a job."""
-    transaction.on_commit(_refresh_some)
+    """After the caller's transaction, once: a few changes at once, so that who made them finds them; many by a job."""
+    if not any(hook is _refresh_some for _savepoints, hook, *_ in connection.run_on_commit):
+        transaction.on_commit(_refresh_some)
 
 
 def _refresh_some() -> None:

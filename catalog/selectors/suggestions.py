@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 
 from catalog import text
-from catalog.choices import FileKind
+from catalog.choices import KIND_BY_EXTENSION, FileKind
 from catalog.models import Content, Player, Tag
 from catalog.search.facets import RESOLUTIONS, STATES
 from catalog.search.query import Field, HalfTyped, Term, half_typed
@@ -16,6 +16,7 @@ from catalog.search.resolve import MODELS
 from catalog.search.vocabulary import vocabulary
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
+from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
     from catalog.selectors.scope import Reader
@@ -24,6 +25,8 @@ _VALUES: dict[Field, list[str]] = {
     Field.STATE: sorted(STATES),
     Field.KIND: FileKind.values,
     Field.HLS: ["yes", "no"],
+    Field.CODEC: list(CODEC_NAMES),  # the most frequent first
+    Field.CONTAINER: sorted(KIND_BY_EXTENSION),
     Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
 }
 _MIN_FIELD_CHARS = 2

@@ -183,13 +183,13 @@ def _place(targets: dict[int, Any], file_ids: list[int], user: User | None) -> C
     rows = MediaFile.objects.filter(pk__in=among(file_ids)).order_by("pk").values_list("pk", "content", "part_number", "placement")
     before: list[list[Any]] = [list(row) for row in rows]
     works = Content.objects.filter(pk__in=among({row[1] for row in before if row[1] is not None}))
-    keys = [list(row) for row in works.order_by("pk").values_list("pk", *_WORK)]
+    keys = [list(row) for row in works.order_by("pk").values_list("pk", *WORK_KEYS)]
     for series in targets.values():
         arranging.move_files_to_series(file_ids=[row[0] for row in before], series=series, user=user)
     return {"places": before, "works": keys}
 
 
-def _place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+def place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -> None:
     """What rules had placed is given back to them; what curators had, to the work it was in, made anew if it went away."""
     there = set(MediaFile.objects.filter(pk__in=among(row[0] for row in changes["places"])).values_list("pk", flat=True))
     rows = [row for row in changes["places"] if row[0] in there]
@@ -205,7 +205,8 @@ def _place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -
     arranging.release_files(file_ids=[row[0] for row in rows if row[3] == Placement.RULE], user=user)
 
 
-_WORK = ("series__catalog__key", "series__catalog__name", "series__key", "series__name", "series__year", "key", "title")
+# Of the work a file is in: what `_work` finds or makes it by.
+WORK_KEYS = ("series__catalog__key", "series__catalog__name", "series__key", "series__name", "series__year", "key", "title")
 
 
 def _work(
@@ -226,5 +227,5 @@ _WAYS = {
     EditKind.ADD_PLAYERS: _Way(Player, _link, _unlink_again),
     EditKind.REMOVE_PLAYERS: _Way(Player, _unlink, _link_again),
     EditKind.COLLECT: _Way(Collection, _collect, _take_out),
-    EditKind.PLACE: _Way(Series, _place, _place_back),
+    EditKind.PLACE: _Way(Series, _place, place_back),
 }

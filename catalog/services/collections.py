@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min, Q
 
 from catalog import text
-from catalog.errors import CollectionCycleError, FilledBySearchError, NotEmptyError, OrderMismatchError
+from catalog.errors import CollectionCycleError, FilledBySearchError, NotEmptyError, ObjectNotFoundError, OrderMismatchError
 from catalog.models import Collection, CollectionItem, MediaFile
 from catalog.services.common import CURATE, audit, audit_files, change, check_access, clean_name, lock, name_is_free
 from mam.lib.bulk import chunks, update_rows
@@ -173,6 +173,29 @@ def order_files(*, collection: Collection, file_ids: Sequence[int], user: User |
         raise OrderMismatchError
     _write_order(CollectionItem, list(items.values()), [items[file_id] for file_id in file_ids])
     audit(user, "collection.order", row, {"files": list(items)}, {"files": list(file_ids)})
+
+
+@transaction.atomic
+def move_file(*, collection: Collection, file_id: int, to: int, user: User | None) -> None:
+    """Put one file at position `to`, or at the nearest there is; those between move by one. ObjectNotFoundError when it is not in there."""
+    check_access(user, CURATE)
+    row = lock(collection)
+    items = row.items.order_by("position", "id")
+    ids = list(items.values_list("pk", "position"))
+    if [position for _pk, position in ids] != list(range(len(ids))):  # a file that left the catalog leaves a hole
+        update_rows(CollectionItem, ["position"], [(position, pk) for position, (pk, _position) in enumerate(ids)])
+    item = items.filter(file=file_id).first()
+    if item is None:
+        raise ObjectNotFoundError
+    before, after = item.position, max(0, min(to, len(ids) - 1))
+    if before == after:
+        return
+    between, step = (
+        (Q(position__gt=before, position__lte=after), -1) if after > before else (Q(position__gte=after, position__lt=before), 1)
+    )
+    row.items.filter(between).update(position=F("position") + step)
+    row.items.filter(pk=item.pk).update(position=after)
+    audit(user, "collection.order", row, {"file": file_id, "position": before}, {"file": file_id, "position": after})
 
 
 def _write_order(model: type[Collection] | type[CollectionItem], now: list[int], wanted: Sequence[int]) -> None:

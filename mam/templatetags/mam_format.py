@@ -41,7 +41,7 @@ _RESOLUTION_CLASSES = (
     (960, 540, "540p"),
 )
 _NEARLY = Fraction(95, 100)  # a picture a little cropped still belongs to its class
-_CODEC_NAMES = {
+CODEC_NAMES = {
     "h264": "H.264",
     "hevc": "HEVC",
     "av1": "AV1",
@@ -155,7 +155,7 @@ def classify_resolution(width_px: int | None, height_px: int | None) -> str:
 @register.filter("codec_name")
 def format_codec(codec: str) -> str:
     """FFmpeg's codec name -> the name people know: "h264" -> "H.264"; others in capitals."""
-    return _CODEC_NAMES.get(codec, codec.upper().replace("_", " ")) if codec else UNKNOWN
+    return CODEC_NAMES.get(codec, codec.upper().replace("_", " ")) if codec else UNKNOWN
 
 
 @register.filter("container_name")

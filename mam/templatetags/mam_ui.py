@@ -52,6 +52,8 @@ STATE_LOOKS: dict[str, tuple[str, str]] = {
     "succeeded": ("success", "check"),
     "failed": ("danger", "error"),
     "cancelled": ("neutral", "x"),
+    "checking": ("info", "activity"),
+    "ready": ("success", "check"),
     "doing": ("info", "activity"),
     "undoing": ("info", "activity"),
     "undone": ("neutral", "x"),

@@ -32,6 +32,7 @@ from tests.factories import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from django.db.models import Model
@@ -314,6 +315,17 @@ def test_what_cannot_be_deleted_is_kept_and_said(operator: Client) -> None:
         assert answer.status_code == 200
         assert catalog.name in " ".join(str(message) for message in answer.context["messages"])
     assert Catalog.objects.count() == 2
+
+
+@pytest.mark.parametrize(("model", "make"), [("tag", make_tag), ("player", make_player)])
+def test_tags_and_players_are_merged_after_asking_which_stays(operator: Client, model: str, make: Callable[[str], Any]) -> None:
+    one, two, three = make("One"), make("Two"), make("Three")
+    file = make_file()
+    two.files.add(file)
+    assert bulk(operator, model, "merge", [one, two, three]).status_code == 200
+    assert bulk(operator, model, "merge", [one, two, three], apply="", into=one.pk).status_code == 302
+    assert list(type(one).objects.values_list("name", flat=True)) == ["One"]
+    assert list(one.files.all()) == [file]
 
 
 def test_contents_are_merged_after_asking_which_stays(operator: Client) -> None:

@@ -226,3 +226,11 @@ def test_an_index_of_other_tokens_is_replaced() -> None:
         triggers.install(connection)
         cursor.execute(names)
         assert [name for (name,) in cursor.fetchall()] == [triggers._INDEX if is_postgresql else triggers.FTS]
+
+
+def test_many_changes_of_a_transaction_ask_once(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> None:
+    film = make_file("a.mp4")
+    with django_capture_on_commit_callbacks() as asked:
+        for name in ("Bluff", "Call", "Fold"):
+            tags.add_tags(file_ids=[film.pk], tags=[make_tag(name)], user=None)
+    assert len(asked) == 1

@@ -136,4 +136,6 @@ def test_suggestions_are_links_and_open_fields(person: Client) -> None:
     player = {"label": "Phil Ivey", "kind": "Player", "href": "/search/?q=final+player%3A%22Phil+Ivey%22", "continues": None}
     assert options("final ive") == [player]
     assert [one["continues"] for one in options("final cod")] == ["final codec:"]
+    assert [one["label"] for one in options("final codec:h")] == ["h264", "hevc"]
+    assert [one["label"] for one in options("ext:mx")] == ["mxf"]
     assert options("") == []

@@ -1,0 +1,61 @@
+"""`manage.py import_metadata`: a CSV file with curated metadata; without --apply it only says what would change and what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils.translation import gettext
+
+from catalog.selectors import metadata
+from catalog.services import metadata_import as imports
+from mam.lib.errors import MamError
+from mam.lib.terminal import progress_bar
+from mam.templatetags.mam_format import message_text
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from catalog.models import MetadataImport
+
+
+class Command(BaseCommand):
+    help = "Read curated metadata from a CSV file. Prints every problem by line; changes something only with --apply."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--apply", action="store_true", help="apply the lines that have no problem")
+
+    def handle(self, *args: Any, file: Path, apply: bool, **options: Any) -> None:
+        try:
+            with file.open("rb") as stream:
+                found = imports.store(stream=stream, name=file.name, user=None)
+        except (OSError, MamError) as error:
+            raise CommandError(str(error)) from error
+        try:
+            self._settle(found, gettext("Checking"))
+            if apply and found.may_be_applied:
+                imports.apply_import(found=found, digest=found.digest, user=None, is_here=True)
+                self._settle(found, gettext("Applying"))
+            self._report(found, apply=apply)
+        finally:
+            found.delete()  # nobody's: no page shows it
+
+    def _settle(self, found: MetadataImport, text: str) -> None:
+        with progress_bar() as bar:
+            imports.settle(import_id=found.pk, publish=transaction.atomic, on_progress=lambda done, total: bar.show(text, done, total))
+        found.refresh_from_db()
+
+    def _report(self, found: MetadataImport, *, apply: bool) -> None:
+        for problem in metadata.list_problems(found):
+            place = f"{problem.line}:{problem.column}" if problem.column else f"{problem.line}"
+            self.stdout.write(f"{place}: {message_text(problem.code, problem.params)}")
+        numbers = {"planned": found.planned_files, "changed": found.changed_files, "problems": found.total_problems}
+        if apply:
+            self.stdout.write(gettext("%(changed)s files changed, %(problems)s problems.") % numbers)
+            return
+        self.stdout.write(gettext("%(planned)s files would change, %(problems)s problems.") % numbers)
+        if found.total_problems:
+            raise SystemExit(1)
