@@ -159,7 +159,18 @@ class TagFilesForm(forms.Form):
         return data
 
 
-class CollectFilesForm(forms.Form):
+class ChosenCollectionMixin(forms.Form):
+    """Of a form with `collection` and `new_name`."""
+
+    def clean(self) -> dict[str, Any]:
+        """Exactly one of both."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(data.get("collection")) == bool(data.get("new_name")):
+            raise forms.ValidationError(_("Choose a collection or enter the name of a new one."))
+        return data
+
+
+class CollectFilesForm(ChosenCollectionMixin):
     """The collection that gets the files: one there is, or a new one."""
 
     collection = forms.ModelChoiceField(
@@ -169,13 +180,6 @@ class CollectFilesForm(forms.Form):
         widget=UnfoldAdminSelect2Widget,
     )
     new_name = forms.CharField(label=_("or a new one named"), required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
-
-    def clean(self) -> dict[str, Any]:
-        """Exactly one of both."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if bool(data.get("collection")) == bool(data.get("new_name")):
-            raise forms.ValidationError(_("Choose a collection or enter the name of a new one."))
-        return data
 
 
 class SeriesChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -208,6 +212,14 @@ class MergeForm(forms.Form):
             field.queryset = selected
 
 
+# --- pages of collections -----------------------------------------------------------------------------------------------
+class MoveFileForm(forms.Form):
+    """A file of a collection, and the position it goes to."""
+
+    file = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    to = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+
+
 # --- changes of all files of a search -----------------------------------------------------------------------------------
 class EditForm(forms.Form):
     """What a bulk edit does it with. `targets` of a valid form are what `start_edit` takes."""
@@ -217,20 +229,13 @@ class EditForm(forms.Form):
         raise NotImplementedError
 
 
-class CollectForm(EditForm):
+class CollectForm(ChosenCollectionMixin, EditForm):
     """A collection there is, or a new one."""
 
     collection = forms.ModelChoiceField(
         label=_("Collection"), queryset=Collection.objects.filter(query="").order_by("name"), required=False, empty_label=_("A new one")
     )
     new_name = forms.CharField(label=_("Name of the new one"), required=False, max_length=200)
-
-    def clean(self) -> dict[str, Any]:
-        """Exactly one of both."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if bool(data.get("collection")) == bool(data.get("new_name")):
-            raise forms.ValidationError(_("Choose a collection or enter the name of a new one."))
-        return data
 
     def targets(self, user: User) -> Sequence[Any]:
         """One collection."""

@@ -18,7 +18,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from catalog import selectors
 from catalog.choices import EditKind
-from catalog.forms import EDIT_FORMS
+from catalog.errors import ObjectNotFoundError
+from catalog.forms import EDIT_FORMS, MoveFileForm
 from catalog.search.query import Field, Query, parse
 from catalog.selectors.works import total_duration_ms
 from catalog.services import bulk_edits, collections
@@ -233,6 +234,8 @@ def search_suggestions(request: MemberRequest) -> JsonResponse:
 def search_save(request: MemberRequest) -> HttpResponse:
     """Make a collection named `name` of whatever `q` finds; to its page, or back to the search with the reason why not."""
     query = parse(request.POST.get("q", ""))
+    if not query:
+        return HttpResponseRedirect(reverse("catalog:search"))
     try:
         made = collections.create_collection(name=request.POST.get("name", ""), query=str(query), user=request.user)
     except MamError as error:
@@ -247,13 +250,15 @@ def search_save(request: MemberRequest) -> HttpResponse:
 def search_edit(request: MemberRequest) -> HttpResponse:
     """Asks with what to do `?kind=` to all files of the search `?q=`, and has it done."""
     query, sort = parse(request.GET.get("q", "")), request.GET.get("sort", "")
+    if not query:
+        return HttpResponseRedirect(reverse("catalog:search"))
     kinds = {kind.value: kind for kind in EditKind}
     kind = kinds.get(request.GET.get("kind", ""), EditKind.COLLECT)
     form = EDIT_FORMS[kind](request.POST or None)
     if form.is_valid():
+        ids = selectors.list_matching_ids(user=request.user, query=query, sort=sort, limit=MAX_FILES + 1)
         try:
             with transaction.atomic():
-                ids = selectors.list_matching_ids(user=request.user, query=query, sort=sort, limit=MAX_FILES + 1)
                 edit = bulk_edits.start_edit(
                     kind=kind, targets=form.targets(request.user), file_ids=ids, user=request.user, query=str(query)
                 )
@@ -371,19 +376,25 @@ def collection_detail(request: MemberRequest, collection_id: int) -> HttpRespons
 def collection_move(request: MemberRequest, collection_id: int) -> HttpResponse:
     """Put the file `file` at position `to`, or (`remove`) take it out; to the same page of the collection as it is then."""
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)
-    file_id, to = (int(value) if value.isdecimal() else -1 for value in (request.POST.get("file", ""), request.POST.get("to", "")))
+    form = MoveFileForm(request.POST)
+    if not form.is_valid():
+        raise ObjectNotFoundError
+    file_id = form.cleaned_data["file"]
     if "remove" in request.POST:
         collections.remove_files(collection=collection, file_ids=[file_id], user=request.user)
     else:
-        collections.move_file(collection=collection, file_id=file_id, to=max(0, to), user=request.user)
+        collections.move_file(collection=collection, file_id=file_id, to=form.cleaned_data["to"] or 0, user=request.user)
     shown = urlencode({"cursor": request.GET.get("cursor", ""), "moved": file_id})
     return HttpResponseRedirect(f"{reverse('catalog:collection_detail', args=[collection.pk])}?{shown}")
 
 
 def _collection_page(request: MemberRequest, collection: Collection) -> dict[str, Any]:
     items, cursor = selectors.list_collection_items(user=request.user, collection=collection), request.GET.get("cursor")
+    page = keyset_page(items, ("position", "id"), cursor, PAGE_SIZE)
+    if cursor and not page.items:  # the last of its page was taken out
+        page = keyset_page(items, ("position", "id"), None, PAGE_SIZE)
     return {
-        "page": keyset_page(items, ("position", "id"), cursor, PAGE_SIZE),
+        "page": page,
         "may_order": request.user.has_perm("catalog.curate"),
         "move_url": f"{reverse('catalog:collection_move', args=[collection.pk])}?{urlencode({'cursor': cursor or ''})}",
         "moved": request.GET.get("moved"),

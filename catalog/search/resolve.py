@@ -51,6 +51,7 @@ class Resolved:
     exact: list[list[str]] = field(default_factory=list)  # folded words that have to stand side by side
     meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
     problems: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # gettext templates and their parameters
+    is_everything: bool = False  # it says nothing that a file could lack
 
     @property
     def meant_words(self) -> list[str]:
@@ -78,9 +79,10 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
             excluded += asked
         else:
             clauses += [asked] if asked else []
+    clauses += _word_clauses(found)
+    found.is_everything = not (clauses or excluded or ranges)
     if not with_missing and not any(term.field is Field.STATE for term in query.terms):
         excluded.append((facet_token(Field.STATE, MISSING),))
-    clauses += _word_clauses(found)
     found.wanted = Wanted(tuple(clauses), tuple(excluded), tuple(ranges))
     return found
 

@@ -35,7 +35,7 @@ def list_matching_pages(*, user: Reader, query: Query, sort: str) -> Iterator[li
     require(user, _CURATE)
     resolved = resolve(query)
     matches = Matches(resolved.wanted)
-    if resolved.exact or matches.is_whole:
+    if resolved.exact or (matches.is_whole and not resolved.is_everything):
         return chunks(list_matching_ids(user=user, query=query, sort=sort, limit=CAP), PAGE_FILES)
     return _by_order(matches, ORDERS[sort]) if sort in ORDERS and sort != "newest" else _by_age(matches)
 

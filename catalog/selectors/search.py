@@ -119,9 +119,11 @@ def search(
 
 
 def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int) -> list[int]:
-    """Ids of the files that `search` finds, in its order, `limit` at most."""
+    """Ids of the files that `search` finds, in its order, `limit` at most; none for a search that says nothing: no one means all files."""
     require(user, VIEW_LIBRARY)
     resolved, matches = _match(query)
+    if resolved.is_everything:
+        return []
     if sort in ORDERS and sort != "newest":
         return list(matches.entries.order_by(*ORDERS[sort]).values_list("pk", flat=True)[:limit])
     ranked = _rank(resolved, matches, None) if sort != "newest" and resolved.words else []

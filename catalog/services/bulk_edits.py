@@ -13,15 +13,16 @@ from django.db import transaction
 from django.db.models import F
 from django.urls import reverse
 
-from catalog.choices import EditKind, Placement
+from catalog.choices import EditKind
 from catalog.errors import NothingToChangeError, ObjectNotFoundError, TooManyFilesError
-from catalog.models import BulkEdit, BulkEditPart, Catalog, Collection, Content, MediaFile, Player, Series, Tag
+from catalog.models import BulkEdit, BulkEditPart, Collection, Player, Series, Tag
 from catalog.services import arranging, collections
 from catalog.services.common import CURATE, audit, check_access, lock
 from catalog.services.links import link, unlink
+from catalog.services.places import Places, lock_for_moves, note_moved, note_places, place_back
 from mam.jobs.models import JobPriority
 from mam.jobs.services import enqueue
-from mam.lib.bulk import among, chunks, update_rows
+from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ def start_edit(*, kind: EditKind, targets: Sequence[Target], file_ids: Sequence[
         raise NothingToChangeError
     if len(ids) > MAX_FILES:
         raise TooManyFilesError(limit=MAX_FILES)
-    parts = list(chunks(ids, PART_FILES))
+    parts = list(chunks(ids, max(1, PART_FILES // len(targets))))
     edit = BulkEdit.objects.create(
         kind=kind,
         target_ids=[target.pk for target in targets],
@@ -119,6 +120,7 @@ def _settle_part(edit: BulkEdit) -> None:
     part = unsettled.order_by("number" if edit.is_wanted else "-number")[0]
     way = _WAYS[EditKind(edit.kind)]
     targets = way.model._default_manager.in_bulk(edit.target_ids)
+    check_access(edit.turned_by, CURATE)  # it may have been taken away meanwhile
     if edit.is_wanted:
         if len(targets) < len(edit.target_ids):
             raise ObjectNotFoundError
@@ -179,46 +181,16 @@ def _take_out(targets: dict[int, Any], changes: Changes, user: User | None) -> N
 
 
 def _place(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
-    """The places that are left, and what stood there: works that become empty go away."""
-    rows = MediaFile.objects.filter(pk__in=among(file_ids)).order_by("pk").values_list("pk", "content", "part_number", "placement")
-    before: list[list[Any]] = [list(row) for row in rows]
-    works = Content.objects.filter(pk__in=among({row[1] for row in before if row[1] is not None}))
-    keys = [list(row) for row in works.order_by("pk").values_list("pk", *WORK_KEYS)]
+    lock_for_moves(file_ids)
+    noted = note_places(file_ids)
     for series in targets.values():
-        arranging.move_files_to_series(file_ids=[row[0] for row in before], series=series, user=user)
-    return {"places": before, "works": keys}
+        arranging.move_files_to_series(file_ids=[row[0] for row in noted["places"]], series=series, user=user)
+    note_moved(noted)
+    return {"places": noted["places"], "works": noted["works"], "now": noted["now"]}
 
 
-def place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -> None:
-    """What rules had placed is given back to them; what curators had, to the work it was in, made anew if it went away."""
-    there = set(MediaFile.objects.filter(pk__in=among(row[0] for row in changes["places"])).values_list("pk", flat=True))
-    rows = [row for row in changes["places"] if row[0] in there]
-    works = {pk: keys for pk, *keys in changes["works"]}
-    curated: dict[int | None, list[int]] = {}
-    for pk, content_id, _part, placement in rows:
-        if placement != Placement.RULE:
-            curated.setdefault(content_id, []).append(pk)
-    for content_id, ids in curated.items():
-        content = None if content_id is None else _work(content_id, *works[content_id])
-        arranging.move_files(file_ids=ids, content=content, user=user)
-    update_rows(MediaFile, ["part_number"], [(part, pk) for pk, _content, part, placement in rows if placement != Placement.RULE])
-    arranging.release_files(file_ids=[row[0] for row in rows if row[3] == Placement.RULE], user=user)
-
-
-# Of the work a file is in: what `_work` finds or makes it by.
-WORK_KEYS = ("series__catalog__key", "series__catalog__name", "series__key", "series__name", "series__year", "key", "title")
-
-
-def _work(
-    pk: int, catalog_key: str, catalog_name: str, series_key: str, series_name: str, year: int | None, key: str, title: str
-) -> Content:
-    """The content that had this id, wherever it is now; or the one with these keys."""
-    found = Content.objects.select_related("series").filter(pk=pk).first()
-    if found is not None:
-        return found
-    catalog, _ = Catalog.objects.get_or_create(key=catalog_key, defaults={"name": catalog_name})
-    series, _ = Series.objects.get_or_create(catalog=catalog, key=series_key, defaults={"name": series_name, "year": year})
-    return Content.objects.get_or_create(series=series, key=key, defaults={"title": title})[0]
+def _place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+    place_back(Places(places=changes["places"], works=changes["works"], now=changes["now"]), user)
 
 
 _WAYS = {
@@ -227,5 +199,5 @@ _WAYS = {
     EditKind.ADD_PLAYERS: _Way(Player, _link, _unlink_again),
     EditKind.REMOVE_PLAYERS: _Way(Player, _unlink, _link_again),
     EditKind.COLLECT: _Way(Collection, _collect, _take_out),
-    EditKind.PLACE: _Way(Series, _place, place_back),
+    EditKind.PLACE: _Way(Series, _place, _place_back),
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import F, Max, Min, Q
 
-from catalog import text
 from catalog.errors import CollectionCycleError, FilledBySearchError, NotEmptyError, ObjectNotFoundError, OrderMismatchError
 from catalog.models import Collection, CollectionItem, MediaFile
+from catalog.search.query import parse
 from catalog.services.common import CURATE, audit, audit_files, change, check_access, clean_name, lock, name_is_free
 from mam.lib.bulk import chunks, update_rows
 
@@ -42,7 +43,7 @@ def create_collection(
         parent=lock(parent) if parent else None,
         name=name,
         description=description,
-        query=text.tidy(query),
+        query=str(parse(query)),
         position=_end_of(parent),
         created_by=user,
     )
@@ -60,7 +61,7 @@ def update_collection(*, collection: Collection, user: User | None, **changes: U
     check_access(user, CURATE)
     row = lock(collection)
     if "query" in changes:
-        changes["query"] = text.tidy(changes["query"])
+        changes["query"] = str(parse(changes["query"]))
         if changes["query"] and row.items.exists():
             raise NotEmptyError(name=row.name)
     if "name" in changes:
@@ -181,13 +182,14 @@ def move_file(*, collection: Collection, file_id: int, to: int, user: User | Non
     check_access(user, CURATE)
     row = lock(collection)
     items = row.items.order_by("position", "id")
-    ids = list(items.values_list("pk", "position"))
-    if [position for _pk, position in ids] != list(range(len(ids))):  # a file that left the catalog leaves a hole
-        update_rows(CollectionItem, ["position"], [(position, pk) for position, (pk, _position) in enumerate(ids)])
     item = items.filter(file=file_id).first()
     if item is None:
         raise ObjectNotFoundError
-    before, after = item.position, max(0, min(to, len(ids) - 1))
+    ids, positions = zip(*items.values_list("pk", "position"), strict=True)
+    before, after = ids.index(item.pk), bisect_left(positions, to) if to > item.position else bisect_right(positions, to) - 1
+    after = max(0, min(after, len(ids) - 1))
+    if positions != tuple(range(len(ids))):  # a file that left the catalog leaves a hole
+        update_rows(CollectionItem, ["position"], list(enumerate(ids)))
     if before == after:
         return
     between, step = (

@@ -6,7 +6,7 @@ Locks as `arranging` does: first the catalogs, then the files.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from catalog import text
 from catalog.choices import Placement
@@ -14,14 +14,13 @@ from catalog.models import Content, MediaFile, Player, Series, Tag
 from catalog.rules import GROUP_MAX
 from catalog.search.index import refresh_soon
 from catalog.services import arranging
-from catalog.services.bulk_edits import WORK_KEYS, place_back
 from catalog.services.common import change
-from catalog.services.known import lock_files
 from catalog.services.links import link, unlink
 from catalog.services.metadata_check import find_contents
 from catalog.services.metadata_csv import Problem
 from catalog.services.metadata_states import load_states
-from catalog.services.placement import lock_catalogs, settle
+from catalog.services.placement import settle
+from catalog.services.places import Places, lock_for_moves, note_moved, note_places, place_back
 from catalog.services.tags import get_or_create_tags
 from mam.accounts.services import record_audit
 from mam.lib import messages
@@ -45,19 +44,16 @@ messages.register(
 )
 
 
-class Applied(TypedDict):
-    """What was done: the changes, where the files were before that were placed, and the works they were in."""
+class Applied(Places):
+    """What was done: the changes, and where the files were that were placed."""
 
     changes: list[Change]
-    places: list[list[Any]]
-    works: list[list[Any]]
-    now: list[tuple[int, int | None]]  # [file, content] of those that were placed
 
 
 def apply_changes(plan: Sequence[Change], user: User | None) -> tuple[Applied, list[Problem]]:
     """Make the changes of files that are as the plan says they were; why the others were left out."""
     targets = _Targets(plan)
-    states = _lock(plan, targets.catalog_ids)
+    states = _lock(plan)
     chosen: list[Change] = []
     left_out: list[Problem] = []
     for one in plan:
@@ -77,13 +73,10 @@ def apply_changes(plan: Sequence[Change], user: User | None) -> tuple[Applied, l
 def undo_changes(applied: Applied, user: User | None) -> None:
     """Take changes back, of each file those of columns that still are as they were made."""
     now = dict(applied["now"])
-    catalogs = _catalogs_of(content_id for content_id in now.values() if content_id)
-    states = _lock(applied["changes"], catalogs)
+    states = _lock(applied["changes"])
     kept = [_still_so(one, states[one["file"]], now) for one in applied["changes"] if one["file"] in states]
-    there = {pk for pk, content_id in now.items() if pk in states and states[pk].content_id == content_id}
-    places = [row for row in applied["places"] if row[0] in there]
-    if places:
-        place_back({}, {"places": places, "works": applied["works"]}, user)
+    if applied["places"]:
+        place_back(Places(places=applied["places"], works=applied["works"], now=applied["now"]), user)
     _link(kept, "after", "before", user)
     _write({one["file"]: one["before"] for one in kept}, user)
 
@@ -102,18 +95,11 @@ def _still_so(one: Change, state: FileState, now: dict[int, int | None]) -> Chan
     return {**one, "before": {name: one["before"][name] for name in columns}, "after": {name: one["after"][name] for name in columns}}
 
 
-def _lock(changes: Iterable[Change], catalog_ids: set[int]) -> dict[int, FileState]:
-    """The files as they are now, locked, after the catalogs they are in and those in `catalog_ids`."""
+def _lock(changes: Iterable[Change]) -> dict[int, FileState]:
+    """The files as they are now, locked."""
     ids = [one["file"] for one in changes]
-    homes = MediaFile.objects.filter(pk__in=among(ids)).exclude(content=None).order_by().values_list("content", flat=True)
-    lock_catalogs(catalog_ids | _catalogs_of(homes.distinct()))
-    lock_files(ids)
+    lock_for_moves(ids)
     return load_states(ids)
-
-
-def _catalogs_of(content_ids: Iterable[int]) -> set[int]:
-    contents = Content.objects.filter(pk__in=among(content_ids)).order_by()
-    return set(contents.values_list("series__catalog", flat=True).distinct())
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -124,7 +110,6 @@ class _Targets:
         self._series = Series.objects.in_bulk({to[0] for to in (one["to"] for one in plan) if to})
         names = {name for one in plan for name in one["after"].get("players", [])}
         self._players = set(Player.objects.filter(name__in=names).values_list("name", flat=True))
-        self.catalog_ids = {series.catalog_id for series in self._series.values()}
 
     def are_there(self, one: Change) -> bool:
         """All of them."""
@@ -151,20 +136,16 @@ def _place(chosen: list[Change], states: dict[int, FileState], targets: _Targets
     moves = [one for one in chosen if "place" in one["after"]]
     kept = [one["file"] for one in chosen if "part" in one["after"] and "place" not in one["after"]]
     by_rule = [pk for pk in kept if states[pk].placement == Placement.RULE]
-    before = MediaFile.objects.filter(pk__in=among([*(one["file"] for one in moves), *by_rule])).order_by("pk")
-    places: list[list[Any]] = [list(row) for row in before.values_list("pk", "content", "part_number", "placement")]
-    works = Content.objects.filter(pk__in=among({row[1] for row in places if row[1] is not None})).order_by("pk")
-    keys = [list(row) for row in works.values_list("pk", *WORK_KEYS)]
+    noted = note_places([*(one["file"] for one in moves), *by_rule])
     MediaFile.objects.filter(pk__in=among(by_rule)).update(placement=Placement.CURATOR)
-    groups: defaultdict[tuple[Any, ...], list[Change]] = defaultdict(list)
+    groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for one in moves:
-        groups[(*one["to"], one["after"]["place"][2]) if one["to"] else ()].append(one)
-    now: list[tuple[int, int | None]] = [(pk, states[pk].content_id) for pk in by_rule]
-    for group in groups.values():
-        content, ids = targets.content(group[0]), [one["file"] for one in group]
-        arranging.move_files(file_ids=ids, content=content, user=user)
-        now += [(pk, content.pk if content else None) for pk in ids]
-    return Applied(changes=chosen, places=places, works=keys, now=now)
+        groups[(*one["to"], one["after"]["place"][2]) if one["to"] else ()].append(one["file"])
+    first = {one["file"]: one for one in moves}
+    for ids in groups.values():
+        arranging.move_files(file_ids=ids, content=targets.content(first[ids[0]]), user=user)
+    note_moved(noted)
+    return Applied(changes=chosen, **noted)
 
 
 # --- tags, players, texts ---------------------------------------------------------------------------------------------

@@ -216,6 +216,10 @@ def _decoded(stream: IO[bytes], encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
 
 
+_MOST_LINES = 500  # of a cell's text
+_MOST_BROKEN = 200
+
+
 class _Lines:
     """Lines of a file, which can be given back."""
 
@@ -223,12 +227,15 @@ class _Lines:
         self._stream = stream
         self._again: deque[str] = deque()
         self.taken: list[str] = []
+        self.most = _MOST_LINES  # that may be taken for one record
         self.number = 0  # of the last one that was given out, from 1
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
+        if len(self.taken) >= self.most:
+            raise csv.Error
         line = self._again.popleft() if self._again else self._stream.readline()
         if not line:
             raise StopIteration
@@ -245,9 +252,11 @@ class _Lines:
 def _parse(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | None, bool]]:
     """(line, cells, whether the file ends here without the end of a line). None for cells: the quotes are broken; goes on in the next line.
 
-    An open quotation mark swallows lines up to the next one, in which there is too much then. So all but the first are read again.
+    An open quotation mark swallows lines up to the next one, in which there is too much then. So all but the first are read again. Where
+    there are many such marks, no line has to do with the next one any more: time grows with the file alone.
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    broken = 0
     while True:
         lines.taken.clear()
         begins = lines.number + 1
@@ -257,6 +266,9 @@ def _parse(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | Non
             return
         except csv.Error:
             lines.give_back_all_but_the_first()
+            broken += 1
+            if broken == _MOST_BROKEN:
+                lines.most = 1
             yield begins, None, False
         else:
             yield begins, cells, not lines.taken[-1].endswith(("\r", "\n"))

@@ -74,8 +74,9 @@ def merge_players(*, into: Player, other: Player, user: User | None) -> Player:
     own = {target.name, target.name_ko, target.name_en, ""}
     target.aliases = [spelling for spelling in dict.fromkeys(spellings) if spelling not in own]
     target.save()
-    target.files.add(*gone.files.all())
-    target.contents.add(*gone.contents.all())
+    for links, column in ((Player.files.through, "mediafile_id"), (Player.contents.through, "content_id")):
+        doubled = links._default_manager.filter(player=target).values(column)
+        links._default_manager.filter(player=gone).exclude(**{f"{column}__in": doubled}).update(player=target)
     audit(user, "player.merge", target, {"name": gone.name, "id": gone.pk}, {"aliases": target.aliases})
     gone.delete()
     return target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import transaction
@@ -208,6 +209,61 @@ def test_what_others_did_meanwhile_stays(files: list[MediaFile], operator: User)
 
     assert list(collection.items.order_by("position").values_list("file_id", "position")) == [(ids[4], 0), (ids[5], 1)]
     assert set(tag.files.values_list("pk", flat=True)) == set(ids[5:7])
+
+
+def test_a_file_that_was_moved_again_stays_where_it_was_put(files: list[MediaFile], operator: User) -> None:
+    ids = [file.pk for file in files]
+    edit = bulk_edits.start_edit(kind=EditKind.PLACE, targets=[make_series(is_curated=True)], file_ids=ids, user=operator)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    by_hand = make_content(title="by hand")
+    arranging.move_files(file_ids=ids[:1], content=by_hand, user=operator, part_number=4)
+    bulk_edits.undo_edit(edit=edit, user=operator)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    files[0].refresh_from_db()
+    files[1].refresh_from_db()
+    assert (files[0].content, files[0].part_number, files[0].placement) == (by_hand, 4, Placement.CURATOR)
+    assert files[1].placement == Placement.RULE
+
+
+def test_the_more_targets_the_fewer_files_are_changed_at_once(files: list[MediaFile], operator: User) -> None:
+    targets = [make_tag(f"tag {number}") for number in range(4)]
+    edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=targets, file_ids=[file.pk for file in files], user=operator)
+    assert edit.total_parts == len(files)
+
+
+def test_who_may_not_curate_any_more_changes_nothing_more(files: list[MediaFile], operator: User) -> None:
+    tag = make_tag()
+    edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[tag], file_ids=[file.pk for file in files], user=operator)
+    operator.groups.clear()
+    (job,) = run_pending(kinds=[bulk_edits.EDIT_JOB])
+    assert (job.state, job.error_code) == (JobState.FAILED, PermissionDeniedError.code)
+    assert not tag.files.exists()
+    edit = BulkEdit.objects.select_related("job").get(pk=edit.pk)
+    assert edit.has_stopped
+
+
+@pytest.mark.parametrize("query", ['""', '"', "-", "--", '-"', 'tag:""', "::", "!!!", ""])
+def test_a_search_that_says_nothing_means_no_file(
+    client: Client, operator_api: APIClient, operator: User, found: list[int], query: str
+) -> None:
+    assert operator_api.post("/api/v1/bulk-edits/", {"kind": "add_tags", "target_ids": [make_tag().pk], "query": query}).status_code == 400
+    client.force_login(operator)
+    for url in (f"{reverse('catalog:search_edit')}?{urlencode({'q': query, 'kind': 'add_tags'})}", reverse("catalog:search_edit")):
+        client.post(url, {"names": "Bluff"})
+    assert not BulkEdit.objects.exists()
+    assert operator_api.get("/search/export.csv").status_code == 200
+
+
+def test_an_undo_that_stopped_goes_on_as_an_undo(client: Client, files: list[MediaFile], operator: User) -> None:
+    tag = make_tag()
+    edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[tag], file_ids=[file.pk for file in files], user=operator)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    bulk_edits.undo_edit(edit=edit, user=operator)
+    Job.objects.filter(state=JobState.QUEUED).update(state=JobState.CANCELLED)
+    client.force_login(operator)
+    page = client.get(reverse("catalog:edit_detail", args=[edit.pk]), headers=ENGLISH).content.decode()
+    assert page.index("Go on") < page.index("Do it again")
+    assert reverse("catalog:edit_undo", args=[edit.pk]) in page
 
 
 def test_without_its_target_an_edit_stops_and_can_still_be_taken_back(files: list[MediaFile], operator: User) -> None:

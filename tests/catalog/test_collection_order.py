@@ -47,8 +47,29 @@ def test_a_hole_that_a_lost_file_left_is_closed() -> None:
     files = files_of(4)
     collection = make_collection(files=files)
     files[1].delete()
-    collections.move_file(collection=collection, file_id=files[3].pk, to=1, user=None)
+    collections.move_file(collection=collection, file_id=files[3].pk, to=2, user=None)
     assert order_of(collection) == [("0.mp4", 0), ("3.mp4", 1), ("2.mp4", 2)]
+
+
+@pytest.mark.django_db
+def test_a_step_over_a_hole_is_a_step() -> None:
+    files = files_of(3)
+    collection = make_collection(files=files)
+    files[1].delete()
+    collections.move_file(collection=collection, file_id=files[2].pk, to=1, user=None)
+    assert order_of(collection) == [("2.mp4", 0), ("0.mp4", 1)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("to", "expected"), [(5, "34657"), (7, "34576"), (99, "34576"), (3, "63457"), (4, "36457")])
+def test_positions_are_meant_as_they_were_shown(to: int, expected: str) -> None:
+    """Forward and back are one step each, also where the first ones have left the catalog."""
+    files = files_of(8)
+    collection = make_collection(files=files)
+    for file in files[:3]:
+        file.delete()
+    collections.move_file(collection=collection, file_id=files[6].pk, to=to, user=None)
+    assert order_of(collection) == [(f"{name}.mp4", position) for position, name in enumerate(expected)]
 
 
 @pytest.mark.django_db
@@ -71,7 +92,8 @@ def test_buttons_work_without_scripts_and_only_for_curators(client: Client) -> N
     assert [name for name, _position in order_of(collection)] == ["1.mp4", "0.mp4", "2.mp4"]
     client.post(url, {"file": files[2].pk, "remove": "1"})
     assert [name for name, _position in order_of(collection)] == ["1.mp4", "0.mp4"]
-    assert client.post(url, {"file": "x", "to": "y"}).status_code == 404
+    for nonsense in ("x", "9" * 30, "-1"):
+        assert client.post(url, {"file": nonsense, "to": "1"}).status_code == 404
 
 
 @pytest.mark.browser

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from catalog.choices import ImportReason
 from catalog.services.archive_import import NotPlaced, import_archive
+from catalog.services.metadata_csv import guard
 from mam.lib import messages
 from mam.lib.errors import MamError
 from mam.lib.terminal import progress_bar
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from catalog.services.archive_import import ImportResult
-
-_FORMULA = ("=", "+", "-", "@", "\t")  # what a spreadsheet would compute instead of showing
 
 
 class Command(BaseCommand):
@@ -76,8 +75,4 @@ def _report(path: Path | None, archive: Path) -> Iterator[Callable[[NotPlaced], 
     with file:
         lines = csv.writer(file)
         lines.writerow([gettext("table"), gettext("old id"), gettext("path or name"), gettext("reason")])
-        yield lambda row: lines.writerow(map(_harmless, [row.table, row.old_id, row.label, str(row.reason.label)]))
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        yield lambda row: lines.writerow(map(guard, [row.table, row.old_id, row.label, str(row.reason.label)]))
