@@ -39,7 +39,7 @@ def visit_one_page_of_each_kind(page: Page, system: RunningSystem, *, starts: li
         seen.add(kind)
         page.goto(system.url + path)
         page.wait_for_load_state("networkidle")
-        links: list[str] = page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
+        links: list[str] = page.eval_on_selector_all("a[href]:not([download])", "links => links.map(link => link.href)")
         waiting += [_path(link) for link in links if link.startswith(system.url)]
         yield
 
