@@ -98,7 +98,7 @@ def metadata_import(request: MemberRequest) -> HttpResponse:
             found = imports.upload(stream=file.file, name=file.name, user=request.user)
             return HttpResponseRedirect(reverse("catalog:metadata_import_detail", args=[found.pk]))
         except MamError as error:
-            form.add_error("file", gettext(error.template) % error.params)
+            form.add_error("file", message_text(error.code, error.params))
     limits = {"max_lines": imports.MAX_LINES, "max_megabytes": imports.MAX_BYTES // 1_000_000}
     recent = metadata.list_imports(user=request.user)[:SHOWN_IMPORTS]
     return render(request, "catalog/metadata_import.html", {"form": form, "imports": recent, "columns": COLUMNS, **limits})

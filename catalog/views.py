@@ -27,6 +27,7 @@ from catalog.services import tags as tag_services
 from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.errors import MamError
 from mam.lib.keyset import keyset_page
+from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -167,7 +168,7 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
             tag = selectors.get_tag(user=request.user, tag_id=int(request.POST["remove"]))
             tag_services.remove_tags(file_ids=[file.pk], tags=[tag], user=request.user)
     except MamError as error:
-        messages.error(request, gettext(error.template) % error.params)
+        messages.error(request, message_text(error.code, error.params))
     if not request.htmx:
         return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
     file = selectors.get_file(user=request.user, file_id=file_id)
@@ -239,7 +240,7 @@ def search_save(request: MemberRequest) -> HttpResponse:
     try:
         made = collections.create_collection(name=request.POST.get("name", ""), query=str(query), user=request.user)
     except MamError as error:
-        messages.error(request, gettext(error.template) % error.params)
+        messages.error(request, message_text(error.code, error.params))
         return HttpResponseRedirect(_search_url(query))
     return HttpResponseRedirect(reverse("catalog:collection_detail", args=[made.pk]))
 
@@ -264,7 +265,7 @@ def search_edit(request: MemberRequest) -> HttpResponse:
                 )
             return HttpResponseRedirect(reverse("catalog:edit_detail", args=[edit.pk]))
         except MamError as error:
-            form.add_error(None, gettext(error.template) % error.params)
+            form.add_error(None, message_text(error.code, error.params))
     found = selectors.search(user=request.user, query=query, sort=sort, limit=6)
     edits, back = _edit_links(query, sort, kind), _search_url(query, request)
     context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back}
@@ -395,7 +396,6 @@ def _collection_page(request: MemberRequest, collection: Collection) -> dict[str
         page = keyset_page(items, ("position", "id"), None, PAGE_SIZE)
     return {
         "page": page,
-        "may_order": request.user.has_perm("catalog.curate"),
         "move_url": f"{reverse('catalog:collection_move', args=[collection.pk])}?{urlencode({'cursor': cursor or ''})}",
         "moved": request.GET.get("moved"),
     }

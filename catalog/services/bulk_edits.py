@@ -153,22 +153,19 @@ class _Way:
     unmake: Callable[[dict[int, Any], Changes, User | None], None]
 
 
-def _link(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
-    return {str(pk): link(target, file_ids, user) for pk, target in sorted(targets.items())}
+def _noting(act: Callable[[Any, list[int], User | None], list[int]]) -> Callable[[dict[int, Any], list[int], User | None], Changes]:
+    """Does `act` with each target, and notes the files it changed."""
+    return lambda targets, file_ids, user: {str(pk): act(target, file_ids, user) for pk, target in sorted(targets.items())}
 
 
-def _unlink(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
-    return {str(pk): unlink(target, file_ids, user) for pk, target in sorted(targets.items())}
+def _to_noted(act: Callable[[Any, list[int], User | None], list[int]]) -> Callable[[dict[int, Any], Changes, User | None], None]:
+    """Does `act` with each target and the files noted for it."""
 
+    def unmake(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
+        for pk, target in sorted(targets.items()):
+            act(target, changes[str(pk)], user)
 
-def _link_again(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
-    for pk, target in sorted(targets.items()):
-        link(target, changes.get(str(pk), []), user)
-
-
-def _unlink_again(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
-    for pk, target in sorted(targets.items()):
-        unlink(target, changes.get(str(pk), []), user)
+    return unmake
 
 
 def _collect(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
@@ -194,10 +191,10 @@ def _place_back(_targets: dict[int, Any], changes: Changes, user: User | None) -
 
 
 _WAYS = {
-    EditKind.ADD_TAGS: _Way(Tag, _link, _unlink_again),
-    EditKind.REMOVE_TAGS: _Way(Tag, _unlink, _link_again),
-    EditKind.ADD_PLAYERS: _Way(Player, _link, _unlink_again),
-    EditKind.REMOVE_PLAYERS: _Way(Player, _unlink, _link_again),
+    EditKind.ADD_TAGS: _Way(Tag, _noting(link), _to_noted(unlink)),
+    EditKind.REMOVE_TAGS: _Way(Tag, _noting(unlink), _to_noted(link)),
+    EditKind.ADD_PLAYERS: _Way(Player, _noting(link), _to_noted(unlink)),
+    EditKind.REMOVE_PLAYERS: _Way(Player, _noting(unlink), _to_noted(link)),
     EditKind.COLLECT: _Way(Collection, _collect, _take_out),
     EditKind.PLACE: _Way(Series, _place, _place_back),
 }

@@ -12,9 +12,8 @@ from catalog import text
 from catalog.choices import Placement
 from catalog.models import Content, MediaFile, Player, Series, Tag
 from catalog.rules import GROUP_MAX
-from catalog.search.index import refresh_soon
 from catalog.services import arranging
-from catalog.services.common import change
+from catalog.services.common import audit, change
 from catalog.services.links import link, unlink
 from catalog.services.metadata_check import find_contents
 from catalog.services.metadata_csv import Problem
@@ -22,7 +21,6 @@ from catalog.services.metadata_states import load_states
 from catalog.services.placement import settle
 from catalog.services.places import Places, lock_for_moves, note_moved, note_places, place_back
 from catalog.services.tags import get_or_create_tags
-from mam.accounts.services import record_audit
 from mam.lib import messages
 from mam.lib.bulk import among, update_rows
 from mam.lib.errors import gettext_noop
@@ -191,9 +189,8 @@ def _write(wanted: dict[int, dict[str, Any]], user: User | None) -> None:
     for row in rows.only("pk", "name", "folder_id", *_TEXTS.values()):
         before, after = change(row, texts[row.pk])
         if after:
-            record_audit(actor=user, action="catalog.file.update", obj=row, before=before, after=after)
+            audit(user, "file.update", row, before, after)
             changed.append((row.title, row.description, row.part_number, row.pk))
             folder_ids |= {row.folder_id} if "part_number" in after else set()
     update_rows(MediaFile, ["title", "description", "part_number"], changed)
     settle(catalog_ids=[], content_ids=[], folder_ids=folder_ids)  # subtitles have the part of their video
-    refresh_soon()  # once, not for each line of the audit

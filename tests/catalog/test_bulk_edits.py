@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -21,6 +19,7 @@ from mam.accounts.errors import PermissionDeniedError
 from mam.accounts.models import AuditEntry, User
 from mam.jobs.models import Job, JobState
 from mam.jobs.testing import run_pending
+from tests.catalog.killing import Killed, dies_after, ignore
 from tests.factories import (
     make_collection,
     make_content,
@@ -138,29 +137,6 @@ def test_a_collection_gets_the_files_in_the_order_they_were_given_in(files: list
     bulk_edits.start_edit(kind=EditKind.COLLECT, targets=[collection], file_ids=wanted, user=operator)
     run_pending(kinds=[bulk_edits.EDIT_JOB])
     assert list(collection.items.order_by("position").values_list("file_id", flat=True)) == wanted
-
-
-class Killed(Exception):
-    pass
-
-
-def dies_after(parts: int) -> Callable[[], Any]:
-    """Transactions of which the last is never committed."""
-    left = [parts]
-
-    @contextmanager
-    def publish() -> Iterator[None]:
-        with transaction.atomic():
-            yield
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-
-    return publish
-
-
-def ignore(_done: int, _total: int) -> None:
-    pass
 
 
 def test_who_was_killed_goes_on_where_the_last_part_ended(files: list[MediaFile], operator: User) -> None:

@@ -6,15 +6,13 @@ import csv
 import io
 import tracemalloc
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import transaction
 from django.http import StreamingHttpResponse
 from django.urls import reverse
 
@@ -32,6 +30,7 @@ from catalog.text import tidy
 from mam.accounts.errors import PermissionDeniedError
 from mam.accounts.models import AuditEntry, User
 from mam.jobs.testing import run_pending
+from tests.catalog.killing import Killed, dies_after, ignore
 from tests.factories import make_catalog, make_content, make_file, make_player, make_rule, make_series, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
@@ -469,29 +468,6 @@ def test_what_was_applied_is_taken_back_exactly_and_done_again(library: list[Med
         assert now[key] == before[key]
     applied(found, operator)
     assert everything() == after
-
-
-class Killed(Exception):
-    pass
-
-
-def dies_after(parts: int) -> Callable[[], Any]:
-    """Transactions of which the last is never committed."""
-    left = [parts]
-
-    @contextmanager
-    def publish() -> Iterator[None]:
-        with transaction.atomic():
-            yield
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-
-    return publish
-
-
-def ignore(_done: int, _total: int) -> None:
-    pass
 
 
 def test_who_was_killed_goes_on_where_the_last_part_ended(library: list[MediaFile], operator: User) -> None:
