@@ -94,7 +94,7 @@ def _insert_bare(round_number: int) -> float:
 
     def row(folder_id: int, e: Entry) -> tuple[Any, ...]:
         place = (source.pk, now, folder_id, e.name, e.name, "mp4", "video")
-        return (*place, e.size_bytes, e.mtime_ns, e.ctime_ns, e.file_id, "present", now, "pending", 60)
+        return (*place, e.size_bytes, e.mtime_ns, e.ctime_ns, e.file_id, "present", now, "pending", 60, None, None)
 
     ready = [[row(listing.folder_id, entry) for listing in batch for entry in listing.entries] for batch in batches]
     started = time.perf_counter()

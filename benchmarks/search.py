@@ -4,6 +4,7 @@ MAM_BENCH_FILES files (1,000,000) of `manage.py generate_catalog`, and QUERIES s
 titles, players in both spellings, years, numbers, fields; and TYPOS with one slip in a player's name. Each is asked once, after a few
 others have warmed everything up. A page is the 60 best files and the count; with facets, all of those too. The reference finds the newest
 60 files whose name, title, folder or work holds each word, and counts as far as we do. What counts is the 95th percentile of both.
+Then somebody looks for a player by a misspelt name, and puts all that is found into a collection and out again (`benchmarks.journey`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from benchmarks import journey
 from benchmarks.databases import run_on_each, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from catalog.generated import GeneratedPlayer
+    from mam.accounts.models import User
 
 FILES = int(os.environ.get("MAM_BENCH_FILES", "1000000"))
 QUERIES, TYPOS, SCANS = 200, 60, 60
@@ -32,6 +35,8 @@ SEED = 1
 def measure() -> None:
     """In a process of its own: print seconds of each side at its 95th percentile, and rows indexed in a second."""
     set_up()
+    from django.core.cache import caches  # noqa: PLC0415
+
     from catalog import selectors  # noqa: PLC0415
     from catalog.generated import Archive  # noqa: PLC0415
     from catalog.search import index  # noqa: PLC0415
@@ -50,7 +55,8 @@ def measure() -> None:
     queries, typos = [_query(chance, players) for _ in range(QUERIES)], [_typo(chance, players) for _ in range(TYPOS)]
 
     def page(typed: str) -> None:
-        selectors.search(user=user, query=parse(typed), limit=PAGE)
+        caches["answers"].clear()  # what was asked before is not measured
+        len(selectors.search(user=user, query=parse(typed), limit=PAGE).items)
 
     def page_and_facets(typed: str) -> None:
         page(typed)
@@ -68,7 +74,15 @@ def measure() -> None:
     ):
         times = sorted(_times(run, asked))
         sys.stdout.write(f"{name}_p50 {statistics.median(times)}\n{name}_p95 {times[int(0.95 * len(times))]}\n")
+    for name, seconds in journey.walk(_somebody()).items():
+        sys.stdout.write(f"step_{name} {seconds}\n")
     sys.stdout.write(f"indexed {FILES / indexed_s}\nmemory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}\n")
+
+
+def _somebody() -> User:
+    from mam.accounts.models import User  # noqa: PLC0415
+
+    return User.objects.create_superuser(email="bench@example.test", password=None)
 
 
 def _times(run: Callable[[str], None], asked: Sequence[str]) -> list[float]:
@@ -145,6 +159,8 @@ def main() -> int:
         ms = {name: 1000 * seconds for name, seconds in result.items() if "_p" in name}
         for name in ("page", "facets", "typo", "like"):
             sys.stdout.write(f"{engine}: {name} p50 {ms[f'{name}_p50']:.1f} ms, p95 {ms[f'{name}_p95']:.1f} ms\n")
+        steps = ", ".join(f"{name.removeprefix('step_')} {1000 * s:.0f}" for name, s in result.items() if name.startswith("step_"))
+        sys.stdout.write(f"{engine}: milliseconds of each step of somebody who looks for a player, collects and undoes: {steps}\n")
         ratio = ms["like_p95"] / ms["page_like_p95"]
         ratios.append(ratio)
         sys.stdout.write(f"{engine}: page of the same searches p95 {ms['page_like_p95']:.1f} ms, LIKE takes {ratio:.1f} times as long\n")

@@ -8,6 +8,7 @@ from catalog.api.edits import BulkEditViewSet
 from catalog.api.files import FileViewSet, FolderViewSet
 from catalog.api.search import SearchView, SuggestView
 from catalog.api.sources import PathRuleViewSet, SourceViewSet
+from catalog.api.summary import SummaryView
 from catalog.api.works import CatalogViewSet, ContentViewSet, SeriesViewSet
 
 router = SimpleRouter()
@@ -27,4 +28,5 @@ urlpatterns = [
     *router.urls,
     path("search/", SearchView.as_view(), name="search"),
     path("suggest/", SuggestView.as_view(), name="suggest"),
+    path("summary/", SummaryView.as_view(), name="summary"),
 ]

@@ -11,13 +11,20 @@ class CatalogConfig(AppConfig):
     verbose_name = _("Catalog")
 
     def ready(self) -> None:
-        """Checks; and the database's part of the search is made after each `migrate`: a migration may have dropped some of it."""
+        """Checks, the cube; and the database's part of search and cubes is made after each `migrate`: a migration may have dropped some."""
         from catalog import checks  # noqa: F401, PLC0415  (registers them)
+        from catalog.summary import FILES  # noqa: PLC0415  (models are there by now)
+        from mam.lib import cubes  # noqa: PLC0415
 
-        post_migrate.connect(_install_search, sender=self)
+        cubes.register(FILES)
+        post_migrate.connect(_install, sender=self)
 
 
-def _install_search(*, using: str, **_kwargs: Any) -> None:
+def _install(*, using: str, **_kwargs: Any) -> None:
+    """Of the cubes of all apps."""
     from catalog.search import triggers  # noqa: PLC0415  (apps are loaded by then)
+    from mam.lib import cubes  # noqa: PLC0415
 
     triggers.install(connections[using])
+    for cube in cubes.registered():
+        cube.install(connections[using])

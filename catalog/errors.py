@@ -95,6 +95,12 @@ class ImportNotAsShownError(MamError):
     http_status = 409
 
 
+class AskerGoneError(MamError):
+    code = "asker_gone"
+    template = gettext_noop("Whoever asked for this has been deleted, so it has stopped. Have it go on if it is still wanted.")
+    http_status = 409
+
+
 class TooManyFilesError(MamError):
     code = "too_many_files"
     template = gettext_noop("At most %(limit)s files can be changed at once. Narrow the search first.")

@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from catalog import text
 from catalog.choices import FileKind, Placement, Presence, ProbeState
 from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Player, Series, Source, Tag
+from catalog.selectors.conditions import lies_below, lies_in
 from catalog.selectors.search import matching
 
 if TYPE_CHECKING:
@@ -22,25 +23,28 @@ def _chosen(model: Any, **options: Any) -> Any:
 
 
 class FileFilter(filters.FilterSet):
-    """`?q=words&folder=3&kind=video&kind=audio&min_duration_ms=60000`. All conditions together; repeated ones are alternatives."""
+    """`?q=words&folder=3&kind=video&kind=audio&min_duration_ms=60000`. All conditions together; repeated ones are alternatives.
+
+    No condition finds a file twice, so none asks for distinct rows: those would all be read and sorted for a page of them.
+    """
 
     q = filters.CharFilter(method="by_words", help_text="Words and fields as in the search box.")
-    source = _chosen(Source)
+    source = _chosen(Source, method="by_source")
     folder = _chosen(Folder, help_text="Directly in this folder.")
     below = _chosen(Folder, method="by_subtree", help_text="In this folder or anywhere below it.")
     catalog = _chosen(Catalog, field_name="content__series__catalog")
     series = _chosen(Series, field_name="content__series")
     content = _chosen(Content)
     tag = filters.ModelMultipleChoiceFilter(
-        queryset=Tag.objects.all(), field_name="tags", conjoined=True, help_text="Repeated: files that have all of them."
+        queryset=Tag.objects.all(), field_name="tags", conjoined=True, distinct=False, help_text="Repeated: files that have all of them."
     )
     player = _chosen(Player, field_name="players")
     collection = _chosen(Collection, field_name="collections")
-    kind = filters.MultipleChoiceFilter(choices=FileKind.choices)
-    presence = filters.MultipleChoiceFilter(choices=Presence.choices)
-    probe_state = filters.MultipleChoiceFilter(choices=ProbeState.choices)
+    kind = filters.MultipleChoiceFilter(choices=FileKind.choices, distinct=False)
+    presence = filters.MultipleChoiceFilter(choices=Presence.choices, distinct=False)
+    probe_state = filters.MultipleChoiceFilter(choices=ProbeState.choices, distinct=False)
     placement = filters.ChoiceFilter(choices=Placement.choices)
-    extension = filters.CharFilter(lookup_expr="iexact")
+    extension = filters.CharFilter(method="by_extension")
     video_codec = filters.CharFilter()
     is_placed = filters.BooleanFilter(field_name="content", lookup_expr="isnull", exclude=True)
     min_size_bytes = filters.NumberFilter(field_name="size_bytes", lookup_expr="gte")
@@ -51,6 +55,15 @@ class FileFilter(filters.FilterSet):
     found_after = filters.IsoDateTimeFilter(field_name="first_seen_at", lookup_expr="gte")
     found_before = filters.IsoDateTimeFilter(field_name="first_seen_at", lookup_expr="lt")
 
+    @extend_schema_field(int)
+    def by_source(self, queryset: QuerySet[MediaFile], _name: str, source: Source) -> QuerySet[MediaFile]:
+        """All of it."""
+        return queryset.filter(lies_in(source.pk))
+
+    def by_extension(self, queryset: QuerySet[MediaFile], _name: str, value: str) -> QuerySet[MediaFile]:
+        """Whatever its case: it is kept in lower case."""
+        return queryset.filter(extension=value.lower())
+
     def by_words(self, queryset: QuerySet[MediaFile], _name: str, value: str) -> QuerySet[MediaFile]:
         """As the search page does."""
         return matching(queryset, value)
@@ -58,8 +71,7 @@ class FileFilter(filters.FilterSet):
     @extend_schema_field(int)
     def by_subtree(self, queryset: QuerySet[MediaFile], _name: str, folder: Folder) -> QuerySet[MediaFile]:
         """The folder and everything below."""
-        below = Folder.objects.filter(Q(pk=folder.pk) | Q(lineage__startswith=folder.subtree_prefix))
-        return queryset.filter(folder__in=below.values("pk"))
+        return queryset.filter(lies_below(folder))
 
 
 class FolderFilter(filters.FilterSet):

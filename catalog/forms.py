@@ -16,7 +16,7 @@ from unfold.widgets import (
 from catalog import selectors
 from catalog.choices import EditKind
 from catalog.errors import PlayerUnknownError
-from catalog.models import Collection, Content, Series
+from catalog.models import Collection, Content, PathRule, Series, Source
 from catalog.services import collections
 from catalog.services.file_systems import Credentials
 from catalog.services.tags import get_or_create_tags
@@ -218,6 +218,67 @@ class MoveFileForm(forms.Form):
 
     file = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     to = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+
+
+# --- pages of path rules -------------------------------------------------------------------------------------------------
+BEFORE_ALL = 0  # no rule has that id
+
+
+class RuleForm(forms.Form):
+    """A path rule, stored or not, among the others. `draft` and `goes_after` of what was typed so far need no more than a pattern."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    pattern = forms.CharField(
+        label=_("Pattern"),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}),
+        help_text=_("An RE2 expression, searched in the path below the source, without the file's extension."),
+    )
+    catalog_name = forms.CharField(
+        label=_("Catalog"), required=False, max_length=120, help_text=_("For all files of the rule; else the group “catalog” says it.")
+    )
+    series_name = forms.CharField(
+        label=_("Series"), required=False, max_length=120, help_text=_("For all files of the rule; else the group “series” says it.")
+    )
+    source = forms.ModelChoiceField(
+        label=_("Source"), queryset=Source.objects.order_by("name"), required=False, empty_label=_("All sources")
+    )
+    after = forms.TypedChoiceField(label=_("Tried"), coerce=int, help_text=_("The first rule that matches decides."))
+    is_enabled = forms.BooleanField(label=_("In use"), required=False)
+
+    def __init__(self, data: Any = None, *, rules: Sequence[PathRule], rule: PathRule | None = None) -> None:
+        others = [row for row in rules if rule is None or row.pk != rule.pk]
+        before = [row for row in others if rule is None or (row.position, row.pk) < (rule.position, rule.pk)]
+        names = ("name", "pattern", "catalog_name", "series_name", "source", "is_enabled")
+        initial = {name: getattr(rule, name) for name in names} if rule else {"is_enabled": True}
+        super().__init__(data, initial={**initial, "after": before[-1].pk if before else BEFORE_ALL})
+        self.rule = rule
+        field = self.fields["after"]
+        if isinstance(field, forms.TypedChoiceField):
+            field.choices = [
+                (BEFORE_ALL, _("before all others")),
+                *((row.pk, _("after “%(name)s”") % {"name": row.name}) for row in others),
+            ]
+
+    def clean_pattern(self) -> str:
+        """One line: a path has no other, so breaks are for who writes it."""
+        return "".join(self.cleaned_data["pattern"].splitlines())
+
+    @property
+    def goes_after(self) -> int | None:
+        """As `save_rule` takes it."""
+        return (self.cleaned_data.get("after") if self.is_bound else self.initial["after"]) or None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `save_rule` takes of a rule, as far as it was typed."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "after"}
+
+    @property
+    def draft(self) -> PathRule:
+        """What was typed as a rule that is not stored."""
+        said = {name: value for name, value in self.values.items() if name != "name"}
+        return PathRule(pk=self.rule.pk if self.rule else None, name=self.cleaned_data.get("name", ""), **said)
 
 
 # --- changes of all files of a search -----------------------------------------------------------------------------------

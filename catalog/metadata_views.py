@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from catalog.search.query import parse
 from catalog.selectors import metadata
+from catalog.selectors.scope import CURATE
 from catalog.services import metadata_import as imports
 from catalog.services.metadata_csv import COLUMNS, Problem, Writer, join_names
 from mam.lib.bulk import chunks
@@ -54,7 +55,7 @@ class UploadForm(forms.Form):
 
 # --- export -----------------------------------------------------------------------------------------------------------
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_export(request: MemberRequest) -> StreamingHttpResponse:
     """The files of the search `?q=`, in the order `?sort=`, each a line; streamed."""
     query = parse(request.GET.get("q", ""))
@@ -88,7 +89,7 @@ async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 # --- import -----------------------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import(request: MemberRequest) -> HttpResponse:
     """Takes a file and has it checked; the files there were."""
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
@@ -105,14 +106,14 @@ def metadata_import(request: MemberRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import_detail(request: MemberRequest, import_id: int) -> HttpResponse:
     """What it would change, what is wrong with it, how far it is. It asks for its own fragment until everything is as it is wanted."""
     return _page(request, metadata.get_import(user=request.user, import_id=import_id))
 
 
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import_problems(request: MemberRequest, import_id: int) -> StreamingHttpResponse:
     """Every problem as CSV."""
     found = metadata.get_import(user=request.user, import_id=import_id)
@@ -128,7 +129,7 @@ def metadata_import_problems(request: MemberRequest, import_id: int) -> Streamin
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import_apply(request: MemberRequest, import_id: int) -> HttpResponse:
     """Have what was shown (`digest`) applied."""
     found = metadata.get_import(user=request.user, import_id=import_id)
@@ -136,7 +137,7 @@ def metadata_import_apply(request: MemberRequest, import_id: int) -> HttpRespons
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import_undo(request: MemberRequest, import_id: int) -> HttpResponse:
     """Have it taken back."""
     found = metadata.get_import(user=request.user, import_id=import_id)
@@ -144,7 +145,7 @@ def metadata_import_undo(request: MemberRequest, import_id: int) -> HttpResponse
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def metadata_import_resume(request: MemberRequest, import_id: int) -> HttpResponse:
     """Have one go on that stopped."""
     found = metadata.get_import(user=request.user, import_id=import_id)

@@ -6,16 +6,19 @@ in order, the first that matches wins; the built-in rule takes what is left, and
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import re2
 
 from catalog import text
-from catalog.errors import RuleGroupMissingError, RuleGroupUnknownError, RulePatternError, RulePatternTooLongError
+from catalog.errors import PathRuleError, RuleGroupMissingError, RuleGroupUnknownError, RulePatternError, RulePatternTooLongError
+
+logger = logging.getLogger(__name__)
 
 CATALOG_MAX = SERIES_MAX = 120
 TITLE_MAX = GROUP_MAX = 255
@@ -134,14 +137,15 @@ class Rule:
     source_id: int | None = None
     catalog_name: str = ""
     series_name: str = ""
+    pk: int | None = None  # None: not stored
+    groups: tuple[tuple[str, int], ...] = ()  # names of the expression's groups, and their numbers
 
     def place(self, path: str) -> Place | None:
         """Where the rule puts `path`; None when it does not match, or leaves catalog, series or title empty."""
-        stem = _without_extension(text.nfc(path))
-        match = self.expression.search(stem)
+        match = self.expression.search(_without_extension(text.nfc(path)))
         if match is None:
             return None
-        found = {name: value or "" for name, value in match.groupdict().items()}
+        found = {name: match[number] or "" for name, number in self.groups}
         catalog = self.catalog_name or text.tidy(found.get("catalog", ""))
         series = self.series_name or text.tidy(found.get("series", ""))
         words = found["title"].replace("/", " - ")
@@ -150,8 +154,22 @@ class Rule:
             return None
         return Place(catalog=catalog, series=series, title=title, group=title, year=_year(found.get("year") or series), part=part)
 
+    def spans(self, path: str) -> list[tuple[str, int, int]]:
+        """Where in `path` (NFC) the groups of a match lie: (name, start, end), in order; of two that overlap the first. [] without one."""
+        match = self.expression.search(_without_extension(path))
+        if match is None:
+            return []
+        found = sorted((*match.span(number), name) for name, number in self.groups)
+        spans: list[tuple[str, int, int]] = []
+        for start, end, name in found:
+            if 0 <= start < end and (not spans or start >= spans[-1][2]):
+                spans.append((name, start, end))
+        return spans
 
-def compile_rule(*, name: str, pattern: str, source_id: int | None = None, catalog_name: str = "", series_name: str = "") -> Rule:
+
+def compile_rule(
+    *, name: str, pattern: str, source_id: int | None = None, catalog_name: str = "", series_name: str = "", pk: int | None = None
+) -> Rule:
     """A rule ready for use. Raises a PathRuleError that says what is wrong with the pattern."""
     if len(pattern) > PATTERN_MAX:
         raise RulePatternTooLongError(max_length=PATTERN_MAX)
@@ -161,15 +179,55 @@ def compile_rule(*, name: str, pattern: str, source_id: int | None = None, catal
         expression = re2.compile(pattern, options)
     except re2.error as error:
         raise RulePatternError(detail=_said(error)) from error
-    groups = set(expression.groupindex)
-    for unknown in sorted(groups - set(GROUPS)):
+    groups = dict(expression.groupindex)
+    for unknown in sorted(groups.keys() - set(GROUPS)):
         raise RuleGroupUnknownError(group=unknown, known=", ".join(GROUPS))
     for group, stands_for in (("title", ""), ("catalog", catalog_name), ("series", series_name)):
         if group not in groups and not stands_for:
             raise RuleGroupMissingError(group=group)
     return Rule(
-        name=name, expression=expression, source_id=source_id, catalog_name=text.tidy(catalog_name), series_name=text.tidy(series_name)
+        name=name,
+        expression=expression,
+        source_id=source_id,
+        catalog_name=text.tidy(catalog_name),
+        series_name=text.tidy(series_name),
+        pk=pk,
+        groups=tuple(groups.items()),
     )
+
+
+class StoredRule(Protocol):
+    """What a rule is compiled from: a `PathRule`, stored or only drafted."""
+
+    pk: Any  # None: not stored
+    name: str
+    pattern: str
+    source_id: int | None
+    catalog_name: str
+    series_name: str
+
+
+def compile_stored(row: StoredRule) -> Rule:
+    """A stored or drafted rule, ready for use. PathRuleError."""
+    return compile_rule(
+        pk=row.pk,
+        name=row.name,
+        pattern=row.pattern,
+        source_id=row.source_id,
+        catalog_name=row.catalog_name,
+        series_name=row.series_name,
+    )
+
+
+def compile_usable(rows: Iterable[StoredRule]) -> list[Rule]:
+    """The rules that can be used. What was stored once may be refused by a later RE2: that one is logged and left out."""
+    rules = []
+    for row in rows:
+        try:
+            rules.append(compile_stored(row))
+        except PathRuleError as error:
+            logger.warning("path rule %s is left out: %s", row.name, error)
+    return rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +246,72 @@ class RuleBook:
             if rule.source_id in {None, source_id} and (place := rule.place(path)) is not None:
                 return rule, place
         return None, place_by_default(path, source_name=source_name)
+
+
+class Verdict(NamedTuple):
+    """Which rule decides about a path (None: the built-in one), and where it puts it."""
+
+    rule: Rule | None
+    place: Place
+
+
+class Trial:
+    """Two rule books side by side: what becomes different by changing the rules from one to the other.
+
+    A rule that says the same in both must be one object. `also`: a rule whose paths are looked at though it may not differ.
+    """
+
+    def __init__(self, before: RuleBook, after: RuleBook, also: Rule | None = None) -> None:
+        self.before, self.after = before, after
+        self._differing = _differing(before.rules, after.rules)
+        if also is not None and all(rule is not also for rule in self._differing):
+            self._differing.append(also)
+
+    @property
+    def source_ids(self) -> set[int] | None:
+        """Sources whose files may be decided about differently; None: any."""
+        found = {rule.source_id for rule in self._differing} or {None}
+        return None if None in found else {pk for pk in found if pk is not None}
+
+    def compare(self, path: str, *, source_id: int, source_name: str) -> tuple[Verdict, Verdict] | None:
+        """Both verdicts about a path; None, in a hundredth of the time, where no rule that differs says anything about it."""
+        placed: dict[int, Place | None] = {}
+        for rule in self._differing:
+            _place_once(rule, path, source_id, placed)
+        if all(place is None for place in placed.values()):
+            return None
+        by_default: list[Place] = []
+
+        def decide(book: RuleBook) -> Verdict:
+            for rule in book.rules:
+                if (place := _place_once(rule, path, source_id, placed)) is not None:
+                    return Verdict(rule, place)
+            if not by_default:
+                by_default.append(place_by_default(path, source_name=source_name))
+            return Verdict(None, by_default[0])
+
+        before = decide(self.before)
+        after = decide(self.after)
+        return before, before if after == before else after
+
+
+def _place_once(rule: Rule, path: str, source_id: int, placed: dict[int, Place | None]) -> Place | None:
+    """`rule.place`, asked once for each path."""
+    if id(rule) not in placed:
+        placed[id(rule)] = rule.place(path) if rule.source_id in {None, source_id} else None
+    return placed[id(rule)]
+
+
+def _differing(before: Sequence[Rule], after: Sequence[Rule]) -> list[Rule]:
+    """Rules between the first and the last place where the books differ. A path that none of them matches is decided about alike."""
+    start = 0
+    while start < min(len(before), len(after)) and before[start] is after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] is after[-1 - end]:
+        end += 1
+    rules = (*before[start : len(before) - end], *after[start : len(after) - end])
+    return list({id(rule): rule for rule in rules}.values())
 
 
 def preview(rule: Rule, paths: Iterable[str]) -> list[tuple[str, Place | None]]:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from catalog.search import index
-from catalog.services import bulk_edits, metadata_import
-from catalog.services.path_rules import PLACE_JOB
+from catalog.selectors.rules import PLACE_JOB
+from catalog.services import bulk_edits, metadata_import, upkeep
 from catalog.services.placement import place_all
 from catalog.services.sources import DELETE_JOB, purge_source
 from mam.jobs.registry import job
@@ -42,7 +42,8 @@ def run_delete_source(ctx: JobContext) -> dict[str, Any]:
 @job(kind=bulk_edits.EDIT_JOB, label=gettext_noop("Change many files"))
 def run_bulk_edit(ctx: JobContext) -> dict[str, Any]:
     """Bring the parts of the edit `edit_id` to where they are wanted."""
-    return {"changed": bulk_edits.settle(edit_id=ctx.params["edit_id"], publish=ctx.publish, on_progress=ctx.progress)}
+    edit_id, user_id = ctx.params["edit_id"], ctx.params.get("user_id")
+    return {"changed": bulk_edits.settle(edit_id=edit_id, user_id=user_id, publish=ctx.publish, on_progress=ctx.progress)}
 
 
 @job(kind=metadata_import.IMPORT_JOB, label=gettext_noop("Import metadata"))
@@ -81,3 +82,25 @@ def enqueue_index_search() -> None:
 def enqueue_check_search() -> None:
     """Clock: the nightly comparison."""
     index.request_due_check()
+
+
+@job(kind=upkeep.CHECK_JOB, label=gettext_noop("Check the counts"))
+def run_check_counts(ctx: JobContext) -> dict[str, Any]:
+    """Compare folder totals and cubes with what is there, and repair them."""
+    return upkeep.check_counts(ctx)
+
+
+@job(kind=upkeep.SETTLE_JOB, label=gettext_noop("Settle the counts"))
+def run_settle_counts(ctx: JobContext) -> dict[str, Any]:
+    """Compare cubes after files and what they belong to were changed at the same time."""
+    return upkeep.settle_counts(ctx)
+
+
+def tend_cubes() -> None:
+    """Clock: keep the cubes small."""
+    upkeep.tend_cubes()
+
+
+def enqueue_check_counts() -> None:
+    """Clock: the nightly comparison of all counts."""
+    upkeep.request_due_check()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from catalog import metadata_views, views
+from catalog import metadata_views, rule_views, views
 
 app_name = "catalog"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("folders/<int:folder_id>/", views.folder_detail, name="folder_detail"),
     path("files/<int:file_id>/", views.file_detail, name="file_detail"),
     path("files/<int:file_id>/tags/", views.file_tags, name="file_tags"),
+    path("files/<int:file_id>/similar/", views.file_similar, name="file_similar"),
     path("search/", views.search, name="search"),
     path("search/facets/", views.search_facets, name="search_facets"),
     path("search/suggestions/", views.search_suggestions, name="search_suggestions"),
@@ -26,6 +27,14 @@ urlpatterns = [
     path("curation/import/<int:import_id>/apply/", metadata_views.metadata_import_apply, name="metadata_import_apply"),
     path("curation/import/<int:import_id>/undo/", metadata_views.metadata_import_undo, name="metadata_import_undo"),
     path("curation/import/<int:import_id>/resume/", metadata_views.metadata_import_resume, name="metadata_import_resume"),
+    path("curation/rules/", rule_views.rule_list, name="rule_list"),
+    path("curation/rules/new/", rule_views.rule_new, name="rule_new"),
+    path("curation/rules/move/", rule_views.rule_move, name="rule_move"),
+    path("curation/rules/order/", rule_views.rule_order, name="rule_order"),
+    path("curation/rules/apply/", rule_views.rule_apply, name="rule_apply"),
+    path("curation/rules/progress/", rule_views.rule_progress, name="rule_progress"),
+    path("curation/rules/<int:rule_id>/", rule_views.rule_detail, name="rule_detail"),
+    path("curation/rules/<int:rule_id>/delete/", rule_views.rule_delete, name="rule_delete"),
     path("search/save/", views.search_save, name="search_save"),
     path("edits/", views.edit_list, name="edit_list"),
     path("edits/<int:edit_id>/", views.edit_detail, name="edit_detail"),

@@ -17,16 +17,21 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog import selectors
-from catalog.choices import EditKind
+from catalog.choices import EditKind, Placement
 from catalog.errors import ObjectNotFoundError
 from catalog.forms import EDIT_FORMS, MoveFileForm
 from catalog.search.query import Field, Query, parse
+from catalog.selectors import edits as edit_selectors
+from catalog.selectors.kept import keep_page, library_version
+from catalog.selectors.rules import PLACED_KINDS, find_deciding_rule
+from catalog.selectors.scope import CURATE
+from catalog.selectors.similar import list_similar, query_of_similar
 from catalog.selectors.works import total_duration_ms
 from catalog.services import bulk_edits, collections
 from catalog.services import tags as tag_services
 from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.errors import MamError
-from mam.lib.keyset import keyset_page
+from mam.lib.keyset import KeysetPage, jump, keyset_page
 from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpResponse
 
-    from catalog.models import BulkEdit, Collection
+    from catalog.models import BulkEdit, Collection, Folder
     from mam.accounts.requests import MemberRequest
 
 PAGE_SIZE = 60
@@ -72,10 +77,38 @@ TAG_ORDERS = {
 
 def _page_context(request: MemberRequest, files: QuerySet[Any], orders: Mapping[str, tuple[str, ...]], default: str) -> dict[str, Any]:
     """The page of a list: items and cursors, in the order that `?sort=` names."""
+    sort = _sort_of(request, orders, default)
+    return {"page": _page_after(request.GET.get("cursor"), files, orders[sort]), "sort": sort, "sorts": list(orders)}
+
+
+def _sort_of(request: MemberRequest, orders: Mapping[str, tuple[str, ...]], default: str) -> str:
     sort = request.GET.get("sort", default)
-    sort = sort if sort in orders else default
-    page = keyset_page(files, orders[sort], request.GET.get("cursor"), PAGE_SIZE)
-    return {"page": page, "sort": sort, "sorts": list(orders)}
+    return sort if sort in orders else default
+
+
+def _page_after(cursor: str | None, files: QuerySet[Any], order: tuple[str, ...]) -> KeysetPage[Any]:
+    """First which files, then what is shown of them: a database that has to sort them sorts narrow rows."""
+    keys = files.order_by().select_related(None).prefetch_related(None).values(*{"id", *(name.removeprefix("-") for name in order)})
+    page = keyset_page(keys, order, cursor, PAGE_SIZE)
+    found = files.order_by().in_bulk([row["id"] for row in page.items])
+    return KeysetPage([found[row["id"]] for row in page.items if row["id"] in found], page.next, page.previous)
+
+
+def _folder_page(request: MemberRequest, folder: Folder, total: int) -> dict[str, Any]:
+    """The page of a folder's `total` files: by its cursor, else by its number. Beside a cursor the number is only shown."""
+    version, files = library_version(), selectors.list_folder_files(user=request.user, folder=folder)
+    sort, cursor = _sort_of(request, FOLDER_ORDERS, "name"), request.GET.get("cursor")
+    asked, pages = request.GET.get("page", ""), max(1, -(-total // PAGE_SIZE))
+    number = min(max(int(asked[:9]), 1), pages) if asked.isascii() and asked.isdigit() else 1
+
+    def make() -> KeysetPage[Any]:
+        if number > 1 and not cursor:
+            return jump(files, FOLDER_ORDERS[sort], number, PAGE_SIZE, total)
+        return _page_after(cursor, files, FOLDER_ORDERS[sort])
+
+    about = ("folder", folder.pk, folder.listed_at, total, sort, cursor, number)
+    page = keep_page(make, files, version=version, user=request.user, about=about)
+    return {"page": page, "sort": sort, "sorts": list(FOLDER_ORDERS), "number": number, "pages": pages}
 
 
 def _render(request: MemberRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
@@ -131,12 +164,12 @@ def source_list(request: MemberRequest) -> HttpResponse:
 def folder_detail(request: MemberRequest, folder_id: int) -> HttpResponse:
     """One folder: folders in it, files in it, its totals."""
     folder = selectors.get_folder(user=request.user, folder_id=folder_id)
-    files = selectors.list_folder_files(user=request.user, folder=folder)
+    subfolders = list(selectors.list_subfolders(user=request.user, folder=folder))
     context = {
         "folder": folder,
         "ancestors": selectors.folder_ancestors(folder),
-        "subfolders": selectors.list_subfolders(user=request.user, folder=folder),
-        **_page_context(request, files, FOLDER_ORDERS, "name"),
+        "subfolders": subfolders,
+        **_folder_page(request, folder, folder.own_files(subfolders)),
     }
     return _render(request, "catalog/folder_detail.html", "catalog/_folder_files.html", context)
 
@@ -145,18 +178,22 @@ def folder_detail(request: MemberRequest, folder_id: int) -> HttpResponse:
 def file_detail(request: MemberRequest, file_id: int) -> HttpResponse:
     """One file: panels of higher apps (player), technical description, where it lies, duplicates, tags, collections."""
     file = selectors.get_file(user=request.user, file_id=file_id)
-    context = {
+    may_curate = request.user.has_perm(CURATE)
+    context: dict[str, Any] = {
         "file": file,
         "panels": [reverse(name, args=[file.pk]) for name in settings.MAM_FILE_PANELS],
         "duplicates": selectors.list_duplicates(user=request.user, file=file),
         "streams": list(file.streams.all()),
-        "may_curate": request.user.has_perm("catalog.curate"),
+        "similar_words": query_of_similar(file),
+        "may_curate": may_curate,
     }
+    if may_curate and file.kind in PLACED_KINDS and file.placement == Placement.RULE:
+        context["deciding_rule"] = find_deciding_rule(user=request.user, file=file)
     return render(request, "catalog/file_detail.html", context)
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
     """Add (`add`=name) or remove (`remove`=tag id) a tag; back to the file, or the tag list's fragment for htmx."""
     file = selectors.get_file(user=request.user, file_id=file_id)
@@ -173,6 +210,16 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
     file = selectors.get_file(user=request.user, file_id=file_id)
     return render(request, "catalog/_file_tags.html", {"file": file, "may_curate": True})
+
+
+@require_safe
+def file_similar(request: MemberRequest, file_id: int) -> HttpResponse:
+    """Files with similar names: a fragment of the file's page; alone, the search for them."""
+    file = selectors.get_file(user=request.user, file_id=file_id)
+    words = query_of_similar(file)
+    if not request.htmx:
+        return HttpResponseRedirect(_search_url(parse(words)))
+    return render(request, "catalog/_file_similar.html", {"similar": list_similar(user=request.user, file=file), "words": words})
 
 
 @require_safe
@@ -231,7 +278,7 @@ def search_suggestions(request: MemberRequest) -> JsonResponse:
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def search_save(request: MemberRequest) -> HttpResponse:
     """Make a collection named `name` of whatever `q` finds; to its page, or back to the search with the reason why not."""
     query = parse(request.POST.get("q", ""))
@@ -247,7 +294,7 @@ def search_save(request: MemberRequest) -> HttpResponse:
 
 # --- changes of many files --------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def search_edit(request: MemberRequest) -> HttpResponse:
     """Asks with what to do `?kind=` to all files of the search `?q=`, and has it done."""
     query, sort = parse(request.GET.get("q", "")), request.GET.get("sort", "")
@@ -268,12 +315,13 @@ def search_edit(request: MemberRequest) -> HttpResponse:
             form.add_error(None, message_text(error.code, error.params))
     found = selectors.search(user=request.user, query=query, sort=sort, limit=6)
     edits, back = _edit_links(query, sort, kind), _search_url(query, request)
-    context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back}
+    is_partial = edit_selectors.is_cut_by_phrase(found.resolved)
+    context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back, "is_partial": is_partial}
     return render(request, "catalog/search_edit.html", context)
 
 
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def edit_list(request: MemberRequest) -> HttpResponse:
     """The changes of many files there were, the newest first."""
     page = keyset_page(selectors.list_edits(user=request.user), ("-pk",), request.GET.get("cursor"), PAGE_SIZE)
@@ -281,23 +329,23 @@ def edit_list(request: MemberRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def edit_detail(request: MemberRequest, edit_id: int) -> HttpResponse:
     """One of them: how far it is. It asks for its own fragment until everything is as it is wanted."""
     edit = selectors.get_edit(user=request.user, edit_id=edit_id)
     is_fragment = request.htmx and request.htmx.target == "edit"
-    return render(request, "catalog/_edit.html" if is_fragment else "catalog/edit_detail.html", {"edit": edit})
+    return render(request, "catalog/_edit.html" if is_fragment else "catalog/edit_detail.html", _edit_context(edit))
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def edit_undo(request: MemberRequest, edit_id: int) -> HttpResponse:
     """Have it taken back."""
     return _turn(request, edit_id, bulk_edits.undo_edit)
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def edit_redo(request: MemberRequest, edit_id: int) -> HttpResponse:
     """Have it done again, or further."""
     return _turn(request, edit_id, bulk_edits.redo_edit)
@@ -306,8 +354,12 @@ def edit_redo(request: MemberRequest, edit_id: int) -> HttpResponse:
 def _turn(request: MemberRequest, edit_id: int, turn: Callable[..., BulkEdit]) -> HttpResponse:
     edit = turn(edit=selectors.get_edit(user=request.user, edit_id=edit_id), user=request.user)
     if request.htmx:
-        return render(request, "catalog/_edit.html", {"edit": edit})
+        return render(request, "catalog/_edit.html", _edit_context(edit))
     return HttpResponseRedirect(reverse("catalog:edit_detail", args=[edit.pk]))
+
+
+def _edit_context(edit: BulkEdit) -> dict[str, Any]:
+    return {"edit": edit, "has_lost_targets": edit_selectors.has_lost_targets(edit)}
 
 
 def _edit_links(query: Query, sort: str, current: EditKind | None = None) -> list[dict[str, Any]]:
@@ -324,7 +376,7 @@ def _edit_links(query: Query, sort: str, current: EditKind | None = None) -> lis
 
 # --- what was changed -------------------------------------------------------------------------------------------------
 @require_safe
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def object_history(request: MemberRequest, kind: str, object_id: int) -> HttpResponse:
     """Who changed what of one object, and when; the newest first."""
     row, changes = selectors.get_history(user=request.user, kind=kind, object_id=object_id)
@@ -373,7 +425,7 @@ def collection_detail(request: MemberRequest, collection_id: int) -> HttpRespons
 
 
 @require_POST
-@permission_required("catalog.curate", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 def collection_move(request: MemberRequest, collection_id: int) -> HttpResponse:
     """Put the file `file` at position `to`, or (`remove`) take it out; to the same page of the collection as it is then."""
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)

@@ -14,6 +14,8 @@ messages.register(
             "%(missing)s missing, %(restored)s back."
         ),
         "scan_directory_unreadable": gettext_noop("The folder %(path)s cannot be read (%(reason)s). What was known of it stays."),
+        "scan_slowed": gettext_noop("%(source)s answers slowly: the scan asks for less at once."),
+        "scan_full_speed": gettext_noop("%(source)s answers as before: the scan goes on at full speed."),
         "unreadable_folders": gettext_noop("%(folders)s folders cannot be read. What was known of them stays."),
         "scan_files_held": gettext_noop(
             "%(files)s files vanished at once (%(where)s). Nothing was changed; an administrator has to decide."

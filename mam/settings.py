@@ -141,6 +141,12 @@ else:
         }
     }
 
+# Answers whose keys carry a version: nobody has to tell the other processes of a change, so each may keep its own. Apart from the counters.
+CACHES["answers"] = (
+    CACHES["default"] | {"KEY_PREFIX": "answers"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers", "OPTIONS": {"MAX_ENTRIES": 2_000}}
+)
 CACHES["none"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
@@ -186,6 +192,8 @@ MAM_CLOCK: dict[str, float] = {
     "mam.accounts.tasks.purge_expired": 3600,
     "catalog.tasks.enqueue_index_search": 1,
     "catalog.tasks.enqueue_check_search": 300,
+    "catalog.tasks.tend_cubes": 2,
+    "catalog.tasks.enqueue_check_counts": 300,
     "ingest.tasks.enqueue_due": 1,
     "ingest.tasks.keep_watching": 3,  # a copy in progress reports every write; one look in so long is enough
     "ingest.tasks.purge_scans": 3600,
@@ -219,7 +227,7 @@ MAM_WEBHOOK_SECRET = env.str("MAM_WEBHOOK_SECRET", default="")  # signs file eve
 
 # --- accounts -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["mam.accounts.backends.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -264,7 +272,7 @@ MAM_NAV: list[dict[str, Any]] = [
         "icon": "library",
         "permission": "catalog.view_library",
         "keys": "g l",
-        "paths": ["/library/", "/files/", "/watch/", "/tags/"],
+        "paths": ["/library/", "/files/", "/watch/", "/tags/", "/curation/rules/"],
     },
     {"url_name": "catalog:search", "label": _("Search"), "icon": "search", "permission": "catalog.view_library", "keys": "/"},
     {
@@ -409,7 +417,7 @@ MAM_RENDITIONS: dict[str, dict[str, Any]] = {
 MAM_CACHE_BYTES = env.int("MAM_CACHE_BYTES", default=20_000_000_000)  # of the hot tier, on each machine
 MAM_ENCODERS = env.int("MAM_ENCODERS", default=0)  # pictures encoded on demand at once, on each machine; 0: as many as processors
 MAM_VERIFY_BYTES = env.int("MAM_VERIFY_BYTES", default=50_000_000_000)  # read back and compared each night
-MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at all renditions, and at the search
+MAM_UPKEEP_HOUR = env.int("MAM_UPKEEP_HOUR", default=4)  # local hour of the nightly look at renditions, search and counts
 # Addresses of playlists and segments expire after this at the latest, and after half of it at the earliest (streaming.tokens).
 MAM_STREAM_TOKEN_S = env.int("MAM_STREAM_TOKEN_S", default=3600)  # bound to a browser session
 MAM_STREAM_SHARE_S = env.int("MAM_STREAM_SHARE_S", default=1800)  # given to programs: whoever holds one may play

@@ -8,6 +8,7 @@ from rest_framework import mixins, viewsets
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.response import Response
 
+from catalog.selectors import scope
 from catalog.selectors.scope import visible
 from mam.accounts.models import User
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.serializers import BaseSerializer
 
-VIEW = "catalog.view_library"
-CURATE = "catalog.curate"
+VIEW = scope.VIEW_LIBRARY
+CURATE = scope.CURATE
 READ: dict[str, str] = {"list": VIEW, "retrieve": VIEW}
 WRITE: dict[str, str] = {"create": CURATE, "partial_update": CURATE, "destroy": CURATE}
 
@@ -38,6 +39,16 @@ class LibraryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         if getattr(self, "swagger_fake_view", False):  # drawing the schema: nobody asks
             return rows.none()
         return visible(rows, self.user)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrowed to what is asked for."""
+        return super().filter_queryset(queryset) if self.is_narrowed else queryset
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether any condition is asked for. None is, as a rule, and making the form of all conditions takes as long as the list."""
+        known = getattr(getattr(self, "filterset_class", None), "base_filters", {})
+        return any(name in known for name in self.request.query_params)
 
     @property
     def user(self) -> User:

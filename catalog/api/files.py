@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import transaction
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -12,6 +13,11 @@ from rest_framework.response import Response
 from catalog import filters, selectors
 from catalog.api.base import CURATE, READ, VIEW, LibraryViewSet
 from catalog.models import Folder, MediaFile
+from catalog.selectors.conditions import narrow
+from catalog.selectors.narrowing import list_page
+from catalog.selectors.scope import visible
+from catalog.selectors.similar import list_similar
+from catalog.serializers.file_rows import show_files
 from catalog.serializers.files import (
     FileDetailSerializer,
     FileSerializer,
@@ -23,11 +29,27 @@ from catalog.serializers.files import (
 from catalog.serializers.references import ChangedSerializer, FileIdsSerializer
 from catalog.services import arranging, players, tags
 from catalog.services.files import update_file
+from mam.lib.api import KeysetPagination
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.serializers import BaseSerializer
+
+    from mam.lib.keyset import KeysetPage
+
+
+class FilePagination(KeysetPagination):
+    """Pages of files that meet conditions (`FileFilter`), found by what these say of them."""
+
+    def __init__(self, conditions: Mapping[str, Any]) -> None:
+        self._conditions = conditions
+
+    def make_page(self, queryset: QuerySet[Any], ordering: list[str], cursor: str | None, limit: int) -> KeysetPage[Any]:
+        """Rows with ids and what orders them."""
+        return list_page(queryset, narrow(self._conditions), ordering, cursor, limit)
 
 
 class FileViewSet(LibraryViewSet[MediaFile]):
@@ -46,11 +68,25 @@ class FileViewSet(LibraryViewSet[MediaFile]):
     required_permissions: ClassVar = {
         **READ,
         "duplicates": VIEW,
+        "similar": VIEW,
         "partial_update": CURATE,
         "tag": CURATE,
         "move": CURATE,
         "release": CURATE,
     }
+
+    def list(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        """A page of files: first which ones, from the narrowest rows that tell, then what is shown of those."""
+        files = visible(MediaFile.objects.all(), self.user)
+        conditions: dict[str, Any] = {}
+        if self.is_narrowed:
+            asked = filters.FileFilter(request.query_params, files, request=request)
+            if not asked.is_valid():
+                raise translate_validation(asked.errors)  # type: ignore[misc]  # an exception, though its type says nothing
+            files, conditions = asked.qs, asked.form.cleaned_data
+        pages = FilePagination(conditions)
+        page = pages.paginate_queryset(files, request, self)
+        return pages.get_paginated_response(show_files([row["id"] for row in page]))
 
     def get_queryset(self) -> QuerySet[MediaFile]:
         """Streams, players and collections only where they are shown."""
@@ -81,6 +117,12 @@ class FileViewSet(LibraryViewSet[MediaFile]):
         """Files that have, most likely, the same bytes; 50 at most."""
         copies = selectors.list_duplicates(user=self.user, file=self.get_object())
         return Response(self.get_serializer(copies, many=True).data)
+
+    @extend_schema(responses=FileSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def similar(self, request: Request, **_kwargs: Any) -> Response:
+        """Files with similar names, the most alike first; 12 at most. Neither copies nor files of the same content."""
+        return Response(FileSerializer(list_similar(user=self.user, file=self.get_object()), many=True).data)
 
     @extend_schema(request=TagFilesSerializer, responses=ChangedSerializer)
     @action(detail=False, methods=["post"])

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from catalog import selectors
 from catalog.api.base import VIEW
 from catalog.search.query import parse
-from catalog.serializers.files import FileSerializer
+from catalog.serializers.file_rows import show_files
 from catalog.serializers.search import FacetValueSerializer, SearchPageSerializer, SearchRequestSerializer, SuggestionsSerializer
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class SearchView(APIView):
         )
         proposal = None if found.count else selectors.propose(query, found.resolved)
         answer: dict[str, Any] = {
-            "items": FileSerializer(found.items, many=True).data,
+            "items": show_files(found.ids),
             "next": found.next,
             "previous": found.previous,
             "count": found.count,

@@ -13,12 +13,15 @@ from catalog import filters
 from catalog.api.base import READ, LibraryViewSet
 from catalog.models import PathRule, Source
 from catalog.rules import compile_rule, preview
+from catalog.selectors import rules
 from catalog.serializers.references import JobReferenceSerializer
 from catalog.serializers.sources import (
     ConnectionReportSerializer,
     PathRuleSerializer,
     PathRuleWriteSerializer,
     PreviewedPathSerializer,
+    RuleEffectRequestSerializer,
+    RuleEffectSerializer,
     RulePreviewSerializer,
     SourceSerializer,
     SourceWriteSerializer,
@@ -98,6 +101,7 @@ class PathRuleViewSet(LibraryViewSet[PathRule]):
         "create": PathRuleWriteSerializer,
         "partial_update": PathRuleWriteSerializer,
         "preview": RulePreviewSerializer,
+        "effect": RuleEffectRequestSerializer,
     }
     required_permissions: ClassVar = {
         "list": MANAGE_RULE,
@@ -106,6 +110,7 @@ class PathRuleViewSet(LibraryViewSet[PathRule]):
         "partial_update": MANAGE_RULE,
         "destroy": MANAGE_RULE,
         "preview": MANAGE_RULE,
+        "effect": MANAGE_RULE,
         "apply": MANAGE_RULE,
     }
 
@@ -132,6 +137,14 @@ class PathRuleViewSet(LibraryViewSet[PathRule]):
         paths = sent.pop("paths")
         places = [{"path": path, "place": place} for path, place in preview(compile_rule(name="", **sent), paths)]
         return Response(PreviewedPathSerializer(places, many=True).data)
+
+    @extend_schema(request=RuleEffectRequestSerializer, responses=RuleEffectSerializer, filters=False)
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
+    def effect(self, request: Request) -> Response:
+        """What a rule, new or changed, would do to the files there are; nothing is stored or moved."""
+        sent = self.sent(request)
+        sample = {name: sent.pop(name) for name in ("words", "show", "limit")}
+        return Response(RuleEffectSerializer(rules.preview_rule(user=self.user, **sent, **sample)).data)
 
     @extend_schema(request=None, responses={202: JobReferenceSerializer})
     @action(detail=False, methods=["post"])

@@ -5,8 +5,9 @@ from catalog.models.edits import BulkEdit, BulkEditPart
 from catalog.models.imports import ImportedRecord
 from catalog.models.media import MediaFile, MediaStream
 from catalog.models.metadata_imports import MetadataImport, MetadataImportPart
-from catalog.models.search import SearchChange, SearchEntry, SearchWord
+from catalog.models.search import SearchBlock, SearchChange, SearchEntry, SearchPosting, SearchWord
 from catalog.models.source import Folder, Source
+from catalog.models.summary import CubeRow, SummaryCell
 from catalog.models.work import Catalog, Content, PathRule, Series
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Collection",
     "CollectionItem",
     "Content",
+    "CubeRow",
     "Folder",
     "ImportedRecord",
     "MediaFile",
@@ -24,10 +26,13 @@ __all__ = [
     "MetadataImportPart",
     "PathRule",
     "Player",
+    "SearchBlock",
     "SearchChange",
     "SearchEntry",
+    "SearchPosting",
     "SearchWord",
     "Series",
     "Source",
+    "SummaryCell",
     "Tag",
 ]

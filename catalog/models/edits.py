@@ -7,14 +7,13 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import EDIT_TARGETS, EditKind, EditState
-from mam.jobs.models import JobState
+from catalog.models.settling import Settling
 
 
-class BulkEdit(models.Model):
+class BulkEdit(Settling):
     """What a curator wants of many files. Written by `catalog.services.bulk_edits`; a job brings the parts to where `is_wanted` says."""
 
     kind = models.CharField(_("change"), max_length=16, choices=EditKind)
@@ -27,9 +26,7 @@ class BulkEdit(models.Model):
     done_parts = models.PositiveIntegerField(default=0)
     changed_files = models.PositiveIntegerField(_("changed"), default=0)  # of the parts that are done
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
-    requested_at = models.DateTimeField(_("at"), default=timezone.now)
     turned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")  # who said `is_wanted` last
-    job = models.ForeignKey("jobs.Job", models.SET_NULL, null=True, related_name="+")  # the last one that works on it
 
     class Meta:
         verbose_name = _("bulk edit")
@@ -56,11 +53,6 @@ class BulkEdit(models.Model):
     def is_settled(self) -> bool:
         """Nothing is left to be done."""
         return self.state in {EditState.DONE, EditState.UNDONE}
-
-    @property
-    def has_stopped(self) -> bool:
-        """Something is left, and no job does it: the last one failed or was cancelled. Needs `job` loaded."""
-        return not self.is_settled and (self.job is None or self.job.state in {JobState.FAILED, JobState.CANCELLED})
 
     @property
     def settled_parts(self) -> int:

@@ -82,12 +82,13 @@ class MediaFile(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["folder", "name_key", "id"]),
             models.Index(fields=["source", "file_id"]),
-            models.Index(fields=["name_key", "size_bytes"]),
+            models.Index(fields=["name_key", "id"]),
             models.Index(fields=["sample_hash", "size_bytes"], condition=~Q(sample_hash=""), name="file_same_sample"),
             models.Index(fields=["source", "probe_priority", "id"], condition=Q(probe_state="pending"), name="file_probe_queue"),
             models.Index(fields=["source", "settled_since"], condition=Q(presence="growing"), name="file_growing"),
             models.Index(fields=["source", "absent_since"], condition=Q(absent_since__isnull=False), name="file_absent"),
             models.Index(fields=["-first_seen_at", "-id"], name="file_newest"),
+            models.Index(fields=["id"], condition=Q(placement="curator"), name="file_curated"),  # a scan makes none
             models.Index(fields=["content", "part_number", "id"]),
         ]
         constraints: ClassVar = [

@@ -6,14 +6,13 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import MetadataGoal, MetadataState
-from mam.jobs.models import JobState
+from catalog.models.settling import Settling
 
 
-class MetadataImport(models.Model):
+class MetadataImport(Settling):
     """One upload. Written by `catalog.services.metadata_import`; a job brings the parts to where `goal` says. Its owner's alone."""
 
     name = models.CharField(_("file name"), max_length=255)
@@ -32,8 +31,6 @@ class MetadataImport(models.Model):
     total_problems = models.PositiveIntegerField(_("problems"), default=0)  # of the head, and of the parts that are checked
     changed_files = models.PositiveIntegerField(_("changed"), default=0)  # of the parts that are applied
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", verbose_name=_("by"))
-    requested_at = models.DateTimeField(_("at"), default=timezone.now)
-    job = models.ForeignKey("jobs.Job", models.SET_NULL, null=True, related_name="+")  # the last one that works on it
 
     class Meta:
         verbose_name = _("metadata import")
@@ -69,11 +66,6 @@ class MetadataImport(models.Model):
     def may_be_undone(self) -> bool:
         """Something of it was applied, or will be."""
         return self.goal == MetadataGoal.APPLY and self.planned_files > 0
-
-    @property
-    def has_stopped(self) -> bool:
-        """Something is left, and no job does it: the last one failed or was cancelled. Needs `job` loaded."""
-        return not self.is_settled and (self.job is None or self.job.state in {JobState.FAILED, JobState.CANCELLED})
 
     @property
     def settled_parts(self) -> int:

@@ -10,13 +10,15 @@ from django.db import models
 class SearchEntry(models.Model):
     """One file as the search knows it: its tokens, and what results are sorted and narrowed by. A narrow table beside the wide one.
 
-    `words`, `facets`: tokens with a space between them, before the first and after the last.
+    `words`, `facets`: tokens with a space between them, before the first and after the last. `lines`: what a match is ranked by
+    (`catalog.search.ranking`).
     """
 
     # Without a constraint: an entry may outlive its file by the moment until the note of that is read.
     file = models.OneToOneField("catalog.MediaFile", models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False)
     words = models.TextField()
     facets = models.TextField()
+    lines = models.TextField(db_default="")
     name_key = models.CharField(max_length=255)
     size_bytes = models.BigIntegerField()
     duration_ms = models.BigIntegerField(default=-1)  # -1: not known
@@ -30,6 +32,32 @@ class SearchEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_id}"
+
+
+class SearchBlock(models.Model):
+    """So many neighbouring ids of files (`catalog.search.postings.BLOCK`). Whoever changes postings of them locks this row."""
+
+    number = models.IntegerField(primary_key=True)
+    revision = models.BigIntegerField(default=0)  # a new random number with each change; 0: no postings made yet
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+
+class SearchPosting(models.Model):
+    """Which files of one block have a token. Never empty."""
+
+    block = models.IntegerField()
+    token = models.CharField(max_length=100)
+    is_facet = models.BooleanField()
+    ids = models.BinaryField()  # a Roaring bitmap of file ids
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["token", "block"], name="search_posting_once")]
+        indexes: ClassVar = [models.Index(fields=["is_facet", "block"], name="search_posting_facets")]
+
+    def __str__(self) -> str:
+        return f"{self.token} {self.block}"
 
 
 class SearchChange(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import SourceState, default_excludes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Source(models.Model):
@@ -95,6 +98,10 @@ class Folder(models.Model):
     def subtree_prefix(self) -> str:
         """What the lineage of everything below this folder begins with."""
         return f"{self.lineage}{self.pk}/"
+
+    def own_files(self, children: Iterable[Folder]) -> int:
+        """Files directly in this folder, missing ones too: the totals without those of its `children`, all of them."""
+        return self.total_files + self.total_missing - sum(child.total_files + child.total_missing for child in children)
 
     @property
     def ancestor_ids(self) -> list[int]:

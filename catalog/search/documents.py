@@ -12,6 +12,7 @@ from catalog.models import CollectionItem, Content, MediaFile, Player
 from catalog.search.facets import facet_token, technical_facets, year_in
 from catalog.search.players import names_of
 from catalog.search.query import Field
+from catalog.search.ranking import lines_of
 from catalog.search.tokens import index_tokens
 from mam.lib.bulk import among
 
@@ -28,6 +29,7 @@ class Entry(NamedTuple):
     file_id: int
     words: str
     facets: str
+    lines: str
     name_key: str
     size_bytes: int
     duration_ms: int
@@ -45,6 +47,7 @@ def make_entries(file_ids: Collection[int]) -> list[Entry]:
         "description",
         "content_id",
         folder_path=F("folder__path"),
+        folder_path_key=F("folder__path_key"),
         content_title=F("content__title"),
         series_id=F("content__series_id"),
         series_name=F("content__series__name"),
@@ -77,6 +80,7 @@ def _entry(row: dict[str, Any], tags: dict[int, str], players: dict[int, str], c
         file_id=row["pk"],
         words=_joined(words),
         facets=_joined(facets),
+        lines=lines_of(row["name_key"], row["title"], row["content_title"] or "", row["folder_path_key"]),
         name_key=row["name_key"],
         size_bytes=row["size_bytes"],
         duration_ms=UNKNOWN if row["duration_ms"] is None else row["duration_ms"],

@@ -21,7 +21,7 @@ RESOLUTIONS = (0, 480, 720, 1080, 1440, 2160, 4320)
 YEARS = range(1900, 2100)
 DURATIONS_MIN = (0, 1, 10, 30, 60, 180)  # lower bounds in minutes
 _TOLERANCE = 0.9
-_HLS_SOUND = {"", "aac", "mp3"}
+HLS_PICTURE, HLS_SOUND = "h264", {"", "aac", "mp3"}  # codecs that browsers play as they are; "": no sound
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20[0-4]\d)(?!\d)")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
@@ -32,6 +32,7 @@ def facet_token(facet: Field, value: str | int) -> str:
     return f"{facet}_{_UNSAFE.sub('', str(value).lower())}"
 
 
+@lru_cache(maxsize=1 << 16)
 def split_token(token: str) -> tuple[Field, str]:
     """Field and value of a token."""
     facet, _, value = token.partition("_")
@@ -93,7 +94,7 @@ def technical_facets(
     if duration_ms is not None:
         yield facet_token(Field.DURATION, minutes_of(duration_ms))
     if kind == FileKind.VIDEO and probe_state == ProbeState.DONE:
-        yield facet_token(Field.HLS, "yes" if video_codec == "h264" and audio_codec in _HLS_SOUND else "no")
+        yield facet_token(Field.HLS, "yes" if video_codec == HLS_PICTURE and audio_codec in HLS_SOUND else "no")
 
 
 STATES = {*Presence.values, ProbeState.PENDING.value, ProbeState.FAILED.value}

@@ -3,8 +3,9 @@
 What changes is noted by the database (`catalog.search.triggers`) in the transaction of the change; `refresh` makes the entries of those
 files anew. Whoever is killed loses nothing, for a note goes with the entry that it asked for.
 
-Entries are made before anything is locked, and written in a short transaction for those files whose notes still lie there: where one is
-gone, somebody else has made an entry since, and maybe of newer facts. What changes meanwhile has a note again.
+Entries are made and written in a short transaction, for those files whose notes still lie there, and after their blocks were locked: notes
+are committed in any order, and so whoever is the last to write an entry is also the last who read the facts. What changes meanwhile has
+a note again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from catalog.models import MediaFile, SearchChange, SearchEntry, SearchWord
-from catalog.search import triggers
+from catalog.search import postings, triggers
 from catalog.search.documents import Entry, make_entries
 from catalog.search.vocabulary import vocabulary
 from mam.jobs import nightly
@@ -35,7 +36,7 @@ BATCH = 1000  # files in one transaction
 _LOCK = 0x6D616D01  # of PostgreSQL's advisory locks
 READ = 20_000  # notes looked at together: several of them may name one file
 AT_ONCE = 500  # changes that whoever made them waits for
-_COLUMNS = ["words", "facets", "name_key", "size_bytes", "duration_ms"]
+_COLUMNS = ["words", "facets", "lines", "name_key", "size_bytes", "duration_ms"]
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Checked:
     """What a comparison of index and catalog found; all of it is repaired."""
 
     files: int = 0
-    wrong: int = 0  # entries that were missing, differed, or had no file
+    wrong: int = 0  # entries that were missing, differed, or had no file; and blocks of postings that differed from the entries
 
 
 def refresh(limit: int = READ) -> int:
@@ -59,6 +60,7 @@ def refresh(limit: int = READ) -> int:
 def refresh_all(on_progress: Callable[[int], None] | None = None) -> int:
     """`refresh` until nothing is left; return how many changes that were."""
     total = 0
+    postings.make_missing()
     while count := refresh():
         total += count
         if on_progress is not None:
@@ -110,7 +112,8 @@ def check(on_progress: Callable[[int, int], None] | None = None) -> Checked:
         entries = SearchEntry.objects.filter(pk__gt=after)
         after = ids[-1] if len(ids) == BATCH else None
         here = entries if after is None else entries.filter(pk__lte=after)
-        wrong = _compare({*ids, *here.values_list("pk", flat=True)}).file_ids
+        both = {*ids, *here.values_list("pk", flat=True)}
+        wrong = _compare(both).file_ids
         if wrong:
             wrong -= set(SearchChange.objects.filter(file_id__in=among(wrong)).values_list("file_id", flat=True))  # changed just now
             SearchChange.objects.bulk_create([SearchChange(file_id=file_id) for file_id in wrong])
@@ -119,70 +122,81 @@ def check(on_progress: Callable[[int, int], None] | None = None) -> Checked:
         found.files += len(ids)
         if on_progress is not None:
             on_progress(ids[-1] if ids else last, last)
+    found.wrong += postings.check()
+    _learn(SearchEntry.objects.values_list("words", flat=True).iterator())
     return found
 
 
 def rebuild(on_progress: Callable[[int, int], None] | None = None) -> Checked:
-    """Make all of it anew while the old one is used: triggers, entries, the database's index of them, and the words."""
+    """Compare all of it and repair what differs while it is used: triggers, entries, bitmaps, and the list of words."""
     triggers.install(connection)
-    SearchWord.objects.all().delete()
     found = check(on_progress)
-    _learn(word for words in SearchEntry.objects.values_list("words", flat=True).iterator() for word in words.split())
-    triggers.rebuild_index(connection)
+    _forget_what_nothing_has()
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """What of some files' entries is not what it should be."""
+    """What of some files' entries is not what it should be: they are `before`, and shall be `after`."""
 
-    new: list[Entry]
-    changed: list[Entry]
-    gone: set[int]
+    before: dict[int, Entry]
+    after: dict[int, Entry]
 
     @property
     def file_ids(self) -> set[int]:
-        return {*(entry.file_id for entry in (*self.new, *self.changed)), *self.gone}
-
-    def of(self, file_ids: Collection[int]) -> _Difference:
-        """That of some files."""
-        new, changed = ([entry for entry in entries if entry.file_id in file_ids] for entries in (self.new, self.changed))
-        return _Difference(new, changed, self.gone.intersection(file_ids))
+        return self.before.keys() | self.after.keys()
 
 
 def _compare(file_ids: Collection[int]) -> _Difference:
     entries = make_entries(file_ids)
     rows = SearchEntry.objects.filter(pk__in=among(file_ids)).values_list("file_id", *_COLUMNS)
-    stored = {row[0]: Entry(*row) for row in rows}
-    return _Difference(
-        new=[entry for entry in entries if entry.file_id not in stored],
-        changed=[entry for entry in entries if stored.get(entry.file_id, entry) != entry],
-        gone=stored.keys() - {entry.file_id for entry in entries},
-    )
+    stored, right = {row[0]: Entry(*row) for row in rows}, {entry.file_id: entry for entry in entries}
+    wrong = {file_id for file_id in file_ids if stored.get(file_id) != right.get(file_id)}
+    before, after = ({file_id: some[file_id] for file_id in sorted(wrong & some.keys())} for some in (stored, right))
+    return _Difference(before, after)
 
 
 def _make(noted: dict[int, list[int]]) -> None:
     """Make the entries of these files (file id -> its notes), and take the notes away."""
-    difference = _compare(noted)
     with transaction.atomic():
         notes = SearchChange.objects.filter(pk__in=among(chain.from_iterable(noted.values()))).order_by("pk")
         left = set(notes.select_for_update().values_list("pk", flat=True))
         ours = {file_id: one for file_id, one in noted.items() if left.issuperset(one)}
-        _write(difference.of(ours))
+        postings.lock(ours)
+        _write(_compare(ours))
         SearchChange.objects.filter(pk__in=among(chain.from_iterable(ours.values()))).delete()
 
 
 def _write(difference: _Difference) -> None:
-    SearchEntry.objects.filter(pk__in=among(difference.gone)).delete()
-    insert_rows(SearchEntry, ["file_id", *_COLUMNS], difference.new)
-    update_rows(SearchEntry, _COLUMNS, ((*entry[1:], entry.file_id) for entry in difference.changed))
-    _learn(word for entry in (*difference.new, *difference.changed) for word in entry.words.split())
+    before, after = difference.before, difference.after
+    SearchEntry.objects.filter(pk__in=among(before.keys() - after.keys())).delete()
+    insert_rows(SearchEntry, ["file_id", *_COLUMNS], (entry for file_id, entry in after.items() if file_id not in before))
+    update_rows(SearchEntry, _COLUMNS, ((*entry[1:], file_id) for file_id, entry in after.items() if file_id in before))
+    postings.change(before=before.values(), after=after.values())
+    _learn(entry.words for entry in after.values())
 
 
-def _learn(words: Iterable[str]) -> None:
-    """Keep the words in which people misspell something: more than one sign, not all of them digits."""
+def _forget_what_nothing_has() -> None:
+    """Take words away that are in no entry any more."""
+    used: set[str] = set()
+    for words in SearchEntry.objects.values_list("words", flat=True).iterator():
+        used.update(words.split())
+    rows = list(SearchWord.objects.order_by("pk").values_list("pk", "word"))
+    gone = [pk for pk, word in rows if word not in used]
+    if not gone:
+        return
+    with transaction.atomic():  # the last one gets another id: whoever has them in memory sees by it that he has to forget
+        SearchWord.objects.filter(pk__in=among({*gone, rows[-1][0]})).delete()
+        _learn([rows[-1][1]] if rows[-1][1] in used else [])
+
+
+def _learn(texts: Iterable[str]) -> None:
+    """Keep the words of entries in which people misspell something: more than one sign, not all of them digits."""
     vocabulary.refresh()
-    fresh = {word for word in words if len(word) > 1 and not word.isdigit() and word not in vocabulary}
+    found: set[str] = set()
+    for words in texts:
+        found.update(words.split())
+    fresh = {word for word in found if len(word) > 1 and not word.isdigit() and word not in vocabulary}
     if not fresh:
         return
     with transaction.atomic():

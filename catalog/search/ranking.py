@@ -1,6 +1,6 @@
 """Relevance: which of the matches people most likely meant. A score from where the words of a search stand in a file's texts.
 
-Only comparisons of keys, no tokens: hundreds of files are scored for each page.
+Comparisons of lines that the index keeps, no tokens: hundreds of files are scored for each page.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from catalog import text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,35 +21,49 @@ _SIDE_BY_SIDE = 0.5  # for each pair of searched words that stand together
 _ALL_OF_IT = 0.8  # times the share of a text that was searched for: a short title that says just that comes first
 
 
-class Texts(NamedTuple):
-    """What is scored of a file, folded."""
-
-    name: str
-    title: str
-    content_title: str
-    path: str
+_WEIGHTS = (1.0, 1.0, 0.9, 0.5)  # of the lines: name, title, title of the content, folder; the heaviest first
 
 
-_WEIGHTS = (1.0, 1.0, 0.9, 0.5)  # of its texts
+def lines_of(name_key: str, title: str, content_title: str, path_key: str) -> str:
+    """What a file is ranked by: its folded texts, a line each, with a space around each word. `_key`: folded already."""
+    return "\n".join(_line(one) if one else "" for one in (name_key, text.fold(title), text.fold(content_title), path_key))
 
 
-def score(texts: Texts, searched: Sequence[str]) -> float:
-    """How well a file answers the folded words of a search; only comparisons of scores mean anything."""
-    lines = [(weight, _line(one)) for weight, one in zip(_WEIGHTS, texts, strict=True) if one]
-    total = sum(max(_ELSEWHERE, *(weight * _met(word, line) for weight, line in lines)) for word in searched)
-    for one, other in pairwise(searched):
-        total += _SIDE_BY_SIDE * max(weight * (f" {one} {other} " in line) for weight, line in lines)
-    length = sum(map(len, searched))
-    return total + _ALL_OF_IT * max(weight * min(1.0, length / len(line)) for weight, line in lines)
+class Ranking:
+    """How well files answer the folded words of a search."""
+
+    def __init__(self, searched: Sequence[str]) -> None:
+        self._words = [(word, f" {word}", f" {word} ") for word in searched]
+        self._pairs = [f" {one} {other} " for one, other in pairwise(searched)]
+        self._length = sum(map(len, searched))
+
+    def score(self, lines: str) -> float:
+        """Of a file with these `lines_of`; only comparisons of scores mean anything."""
+        weighed: list[tuple[float, str]] = []
+        share = 0.0  # of a text that was searched for
+        for weight, line in zip(_WEIGHTS, lines.split("\n"), strict=False):
+            if line:
+                weighed.append((weight, line))
+                share = max(share, weight * min(1.0, self._length / len(line)))
+        total = _ALL_OF_IT * share
+        for word in self._words:
+            total += _met(word, weighed) if word[0] in lines else _ELSEWHERE
+        for pair in self._pairs:
+            if pair in lines:
+                total += _SIDE_BY_SIDE * next(weight for weight, line in weighed if pair in line)
+        return total
 
 
-def _met(word: str, line: str) -> float:
-    """1 for the word, less where it only begins or lies inside one."""
-    if f" {word} " in line:
-        return 1.0
-    if f" {word}" in line:
-        return 0.8
-    return 0.6 if word in line else 0.0
+def _met(word: tuple[str, str, str], weighed: Sequence[tuple[float, str]]) -> float:
+    """The most that a line gives for the word, less where it only begins or lies inside one."""
+    inside, begun, whole = word
+    best = _ELSEWHERE
+    for weight, line in weighed:
+        if best >= weight:
+            break
+        if inside in line:
+            best = max(best, weight * (1.0 if whole in line else 0.8 if begun in line else 0.6))
+    return best
 
 
 def stands_side_by_side(texts: Sequence[str], phrase: Sequence[str]) -> bool:
@@ -56,7 +72,7 @@ def stands_side_by_side(texts: Sequence[str], phrase: Sequence[str]) -> bool:
     return any(wanted in _line(one) for one in texts)
 
 
-@lru_cache(maxsize=1024)  # many files of a page lie in one folder
-def _line(text: str) -> str:
+@lru_cache(maxsize=1024)  # many files of a batch lie in one folder
+def _line(folded: str) -> str:
     """Its words with a space around each."""
-    return f" {_BETWEEN.sub(' ', text)} "
+    return f" {_BETWEEN.sub(' ', folded)} "

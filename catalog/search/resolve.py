@@ -12,12 +12,13 @@ from catalog import text
 from catalog.choices import FileKind
 from catalog.models import Catalog, Player, Series, Tag
 from catalog.search import values
-from catalog.search.engines import Clause, Range, Tokens, Wanted, find
+from catalog.search.engines import engine
 from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, YEARS, facet_token, minutes_up_to
 from catalog.search.players import players
 from catalog.search.query import Field, Query, Term
 from catalog.search.tokens import TOKEN_MAX, is_hangul, pieces, query_tokens, words
 from catalog.search.vocabulary import vocabulary
+from catalog.search.wanted import Clause, Range, Tokens, Wanted
 from mam.lib.errors import gettext_noop
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
     for term in query.terms:
         asked = _field(term) if term.field else _words(term, found)
         if isinstance(asked, Range) and not term.is_excluded:
-            ranges.append(asked)
             clauses += _classes_of(asked)
+            ranges += [] if _is_of_whole_classes(asked) else [asked]
         elif isinstance(asked, Range) or asked is None:
             found.problems.append(
                 (_UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, {"field": str(term.field), "value": term.text})
@@ -138,7 +139,7 @@ def _is_scattered(piece: str) -> bool:
 def _is_rare(clause: Clause) -> bool:
     if clause in vocabulary.common:
         return False
-    is_rare = len(find(Wanted((clause,)), RARE)) < RARE
+    is_rare = engine(Wanted((clause,))).count(RARE) < RARE
     if not is_rare:
         vocabulary.note_common(clause)
     return is_rare
@@ -159,7 +160,7 @@ def _meant(piece: str, found: Resolved) -> list[Tokens]:
     meanings = [*vocabulary.split(piece), *(tuple(query_tokens(word)) if is_hangul(word) else (word,) for word in near)]
     pairs = query_tokens(piece)
     if is_hangul(piece) and len(pairs) >= _MIN_PAIRS:  # a slip in words written together: the pairs of syllables that it spared
-        spared = tuple(pair for pair in pairs if find(Wanted((((pair,),),)), 1))
+        spared = tuple(pair for pair in pairs if engine(Wanted((((pair,),),))).count(1))
         meanings += [spared] if len(pairs) - _PAIRS_OF_A_SLIP <= len(spared) < len(pairs) else []
     return meanings
 
@@ -208,6 +209,12 @@ def _classes_of(asked: Range) -> list[Clause]:
         if (end is None or end * 60_000 > low) and (high is None or minutes * 60_000 < high)
     ]
     return [_any_of(Field.DURATION, classes) or _NOTHING]
+
+
+def _is_of_whole_classes(asked: Range) -> bool:
+    """Whether its classes say all of it."""
+    borders = {minutes * 60_000 for minutes in DURATIONS_MIN}
+    return asked.column == "duration_ms" and (asked.low or 0) in borders and (asked.high is None or asked.high in borders)
 
 
 def _any_of(facet: Field, found: Iterable[str | int]) -> Clause | None:

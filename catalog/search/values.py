@@ -22,7 +22,7 @@ _ABOUT = 0.1  # what a plain length or size may differ by
 def bounds(text: str, read: Callable[[str], int | None], *, is_rough: bool = False) -> Bounds | None:
     """low <= x < high for a comparison (`>`, `>=`, `<`, `<=`), a span (`a..b`, both included) or a value; None for what is none.
 
-    `is_rough`: a value means all that is near it.
+    `is_rough`: a value means all that is near it, and what is above one begins with it.
     """
     low_text, dots, high_text = text.lower().replace(" ", "").partition("..")
     if dots:
@@ -35,7 +35,7 @@ def bounds(text: str, read: Callable[[str], int | None], *, is_rough: bool = Fal
         return None
     match sign:
         case ">":
-            return value + 1, None
+            return value + (not is_rough), None
         case ">=":
             return value, None
         case "<":

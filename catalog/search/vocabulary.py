@@ -35,8 +35,8 @@ class Vocabulary:
         self._last: tuple[int, str] | None = None  # row read last
         self._by_letters: defaultdict[int, dict[str, str]] = defaultdict(dict)  # number of letters -> letters -> word
         self._words: set[str] = set()
-        self._sorted: list[str] | None = []  # None: to be made anew when somebody needs it
-        self._text = ""  # they with a space between them, as old as `_sorted`
+        self._sorted: list[str] = []
+        self._text = ""  # they with a space between them
         self.common: set[object] = set()  # what was searched and is not rare: hardly anything ever becomes so
 
     def note_common(self, clause: object) -> None:
@@ -48,10 +48,12 @@ class Vocabulary:
     def refresh(self) -> None:
         """Learn the words that have come; forget all of them first when the table was made anew."""
         with self._lock:
-            if self._last is not None and not SearchWord.objects.filter(pk=self._last[0], word=self._last[1]).exists():
+            fresh = _words_from(self._last[0] if self._last else 0)
+            if self._last and fresh[:1] != [self._last]:
                 self.forget()
-            after = self._last[0] if self._last else 0
-            fresh = list(SearchWord.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "word"))
+                fresh = _words_from(0)
+            elif self._last:
+                del fresh[0]
             if not fresh:
                 return
             for _, word in fresh:
@@ -59,7 +61,10 @@ class Vocabulary:
                 if word.isalpha():  # nobody is near to a number
                     letters = letters_of(word)
                     self._by_letters[len(letters)][letters] = word
-            self._sorted = None
+            new = [word for _, word in fresh]
+            self._sorted += new
+            self._sorted.sort()  # nearly sorted already, so it is merged
+            self._text = f"{self._text} {' '.join(new)}"
             self._last = fresh[-1]
 
     def forget(self) -> None:
@@ -77,13 +82,11 @@ class Vocabulary:
     def beginning_with(self, prefix: str, limit: int) -> list[str]:
         """Words that begin so, in order of their letters."""
         with self._lock:
-            return list(islice(_from(prefix, self._in_order()), limit))
+            return list(islice(_from(prefix, self._sorted), limit))
 
     def is_inside_some(self, piece: str) -> bool:
         """Whether a word is `piece`, or has it in it."""
-        with self._lock:
-            self._in_order()
-            return piece in self._text
+        return piece in self._text
 
     def near(self, word: str) -> list[str]:
         """Words one or two slips away (a letter too many, too few, another, two swapped), the nearest first."""
@@ -109,11 +112,9 @@ class Vocabulary:
         halves = [(word[:at], word[at:]) for at in range(2, len(word) - 1)]
         return [(left, right) for left, right in halves if left in self._words and right in self._words]
 
-    def _in_order(self) -> list[str]:
-        if self._sorted is None:
-            self._sorted = sorted(self._words)
-            self._text = " ".join(self._sorted)
-        return self._sorted
+
+def _words_from(pk: int) -> list[tuple[int, str]]:
+    return list(SearchWord.objects.filter(pk__gte=pk).order_by("pk").values_list("pk", "word"))
 
 
 def _from(prefix: str, words: list[str]) -> Iterator[str]:

@@ -27,11 +27,12 @@ from catalog.selectors.files import (
     list_duplicates,
     list_files,
     list_recent_files,
+    tags_of_files,
 )
 from catalog.selectors.history import explain, get_history, page_of
 from catalog.selectors.places import SourceCard, folder_ancestors, get_folder, get_root, list_folder_files, list_sources, list_subfolders
 from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, list_matching_ids, matching, propose, search
-from catalog.selectors.stats import LibraryTotals, library_totals
+from catalog.selectors.stats import LibraryTotals, SummaryRow, catalog_names, library_totals, summary
 from catalog.selectors.suggestions import Completion, complete, suggest
 from catalog.selectors.works import (
     CatalogCard,
@@ -60,6 +61,8 @@ __all__ = [
     "LibraryTotals",
     "SeriesCard",
     "SourceCard",
+    "SummaryRow",
+    "catalog_names",
     "collection_ancestors",
     "complete",
     "content_cards",
@@ -103,4 +106,6 @@ __all__ = [
     "propose",
     "search",
     "suggest",
+    "summary",
+    "tags_of_files",
 ]

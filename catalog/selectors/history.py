@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.errors import ObjectNotFoundError
 from catalog.models import Catalog, Collection, Content, MediaFile, Player, Series, Tag
+from catalog.selectors.scope import CURATE
 from mam.accounts.access import require
 from mam.accounts.models import AuditEntry
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from catalog.selectors.scope import Reader
 
-_CURATE = "catalog.curate"
 # As the addresses name them, and their pages.
 _MODELS: dict[str, tuple[type[Model], str]] = {
     "file": (MediaFile, "file"),
@@ -114,7 +114,7 @@ class Change:
 
 def get_history(*, user: Reader, kind: str, object_id: int) -> tuple[Model, QuerySet[AuditEntry]]:
     """An object and the audit of it, with the actors. ObjectNotFoundError."""
-    require(user, _CURATE)
+    require(user, CURATE)
     model = _MODELS.get(kind, (None, ""))[0]
     row = model._default_manager.filter(pk=object_id).first() if model else None
     if model is None or row is None:

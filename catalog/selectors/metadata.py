@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from catalog.errors import ObjectNotFoundError
 from catalog.models import MediaFile, MetadataImport
 from catalog.search.engines import CAP, Matches
 from catalog.search.resolve import resolve
+from catalog.selectors.scope import CURATE, get_one
 from catalog.selectors.search import ORDERS, list_matching_ids, matching
 from catalog.services.metadata_csv import COLUMNS, Problem, Writer
 from catalog.services.metadata_states import load_states
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     from catalog.search.query import Query
     from catalog.selectors.scope import Reader
 
-_CURATE = "catalog.curate"
 PAGE_FILES = 1000
 
 
 # --- export -----------------------------------------------------------------------------------------------------------
 def list_matching_pages(*, user: Reader, query: Query, sort: str) -> Iterator[list[int]]:
     """Ids of all files that `search` finds, a page at a time; by relevance only as long as there are few enough to be counted."""
-    require(user, _CURATE)
+    require(user, CURATE)
     resolved = resolve(query)
     matches = Matches(resolved.wanted)
     if resolved.exact or (matches.is_whole and not resolved.is_everything):
@@ -86,16 +85,13 @@ def _by_order(matches: Matches, order: tuple[str, ...]) -> Iterator[list[int]]:
 # --- imports ----------------------------------------------------------------------------------------------------------
 def list_imports(*, user: Reader) -> QuerySet[MetadataImport]:
     """Those of `user`, the newest first."""
-    require(user, _CURATE)
+    require(user, CURATE)
     return MetadataImport.objects.select_related("requested_by", "job").filter(requested_by=user.pk).order_by("-pk")
 
 
 def get_import(*, user: Reader, import_id: int) -> MetadataImport:
     """One of them. ObjectNotFoundError."""
-    found = list_imports(user=user).filter(pk=import_id).first()
-    if found is None:
-        raise ObjectNotFoundError
-    return found
+    return get_one(list_imports(user=user), import_id)
 
 
 def list_problems(found: MetadataImport) -> Iterator[Problem]:

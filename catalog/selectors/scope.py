@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Reader = User | AnonymousUser
 
 VIEW_LIBRARY = "catalog.view_library"
+CURATE = "catalog.curate"
+MANAGE_SOURCE = "catalog.manage_source"
+MANAGE_RULE = "catalog.manage_rule"
 
 Row = TypeVar("Row", bound="Model")
 
@@ -28,7 +31,18 @@ def visible(queryset: QuerySet[Row], user: Reader) -> QuerySet[Row]:
 
 def get_visible(queryset: QuerySet[Row], user: Reader, pk: int) -> Row:
     """One visible row by its id, or ObjectNotFoundError."""
-    row = visible(queryset, user).filter(pk=pk).first()
+    return get_one(visible(queryset, user), pk)
+
+
+def get_one(rows: QuerySet[Row], pk: int) -> Row:
+    """The one of `rows`, whose reader was checked, with this id; or ObjectNotFoundError."""
+    row = rows.filter(pk=pk).first()
     if row is None:
         raise ObjectNotFoundError
     return row
+
+
+def reader_scope(user: Reader) -> str:
+    """The same for users who see the same rows: what one of them was shown may be shown to the other."""
+    require(user, VIEW_LIBRARY)
+    return "library"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from django.core import signing
-from django.db.models import Aggregate, TextField
 from django.utils.translation import gettext
 
 from catalog import text
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import MediaFile, SearchEntry
 from catalog.search import engines
-from catalog.search.engines import Matches
+from catalog.search.engines import Matches, engine
 from catalog.search.facets import FACETS, RESOLUTIONS, minutes_up_to, split_token
+from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
-from catalog.search.ranking import Texts, score, stands_side_by_side
+from catalog.search.ranking import Ranking, stands_side_by_side
 from catalog.search.resolve import MODELS, Resolved, resolve, whole_words
+from catalog.selectors.kept import keep, library_version
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
 from mam.lib.bulk import among
@@ -26,12 +27,12 @@ from mam.lib.keyset import InvalidCursorError, keyset_page
 from mam.templatetags.mam_format import format_codec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections import Counter
+    from collections.abc import Collection
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import QuerySet
-    from django.db.models.sql.compiler import SQLCompiler
 
+    from catalog.selectors.kept import Version
     from catalog.selectors.scope import Reader
 
 RELEVANCE = "relevance"
@@ -47,27 +48,31 @@ ORDERS = {
 SORTS = (RELEVANCE, *ORDERS)
 _CANDIDATES = 400  # newest matches that are ranked, beside as many with the words as they were typed
 _FACET_VALUES = 12
-_PHRASE_CANDIDATES = 2_000  # newest matches whose texts are read for an exact phrase
-# All of a file, and of what it belongs to no more than a card and the API show: five more objects for each result are what costs.
-_SHOWN = [
-    *(column.name for column in MediaFile._meta.concrete_fields),
-    *("source__name", "folder__path", "content__title", "content__series__name", "content__series__year"),
-    "content__series__catalog__name",
-]
+PHRASE_FILES = 2_000  # newest matches whose texts are read for an exact phrase
+_SHOWN = (  # on a card
+    *("name", "title", "kind", "size_bytes", "duration_ms", "width_px", "height_px", "video_codec"),
+    *("presence", "probe_state", "probe_reason", "folder__path"),
+)
 _SIGNER = signing.Signer(salt="catalog.search")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """A page of files, how many there are (no further than CAP), and what was understood."""
 
-    items: list[MediaFile]
+    ids: list[int]
     next: str | None
     previous: str | None
     count: int
     sort: str
     resolved: Resolved
     facets: dict[Field, list[FacetValue]]  # those that were asked for
+
+    @cached_property
+    def items(self) -> list[MediaFile]:
+        """The files with what a card shows; those that have gone meanwhile are left out."""
+        files = MediaFile.objects.select_related("folder").only(*_SHOWN).in_bulk(self.ids)
+        return [files[pk] for pk in self.ids if pk in files]
 
     @property
     def is_capped(self) -> bool:
@@ -103,19 +108,18 @@ def search(
 ) -> Found:
     """A page of what `query` finds, in an order of SORTS. Relevance needs words; without them it is "newest".
 
-    Files carry what a card shows. InvalidCursorError, CursorMismatchError.
+    InvalidCursorError, CursorMismatchError.
     """
     require(user, VIEW_LIBRARY)
+    version = library_version()
     resolved, matches = _match(query)
     sort = sort if sort in SORTS else RELEVANCE
     if sort == RELEVANCE and not resolved.words:
         sort = "newest"
-    if sort == RELEVANCE:
-        ids, after, before = _ranked_page(resolved, matches, cursor, limit)
-    else:
-        page = keyset_page(matches.entries, ORDERS[sort], cursor, limit)
-        ids, after, before = [entry.pk for entry in page.items], page.next, page.previous
-    return Found(_files(ids), after, before, matches.count, sort, resolved, _count_facets(matches, facets) if facets else {})
+    about = ("search", _asked(resolved), resolved.meant_words, sort, cursor, limit)
+    ids, after, before, count = keep(lambda: _page(resolved, matches, sort, cursor, limit), version=version, user=user, about=about)
+    found = _label_all(_keep_counts(resolved, matches, version, user), facets) if facets else {}
+    return Found(ids, after, before, count, sort, resolved, found)
 
 
 def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int) -> list[int]:
@@ -145,8 +149,8 @@ def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:
 def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACETS) -> dict[Field, list[FacetValue]]:
     """The most frequent values of each facet among the matches of `query`; of more than CAP matches those of CAP of them."""
     require(user, VIEW_LIBRARY)
-    _, matches = _match(query)
-    return _count_facets(matches, facets)
+    version = library_version()
+    return _label_all(_keep_counts(*_match(query), version, user), facets)
 
 
 def propose(query: Query, resolved: Resolved) -> Query | None:
@@ -165,7 +169,7 @@ def _match(query: Query, *, with_missing: bool = False) -> tuple[Resolved, Match
 
 def _with_phrases(resolved: Resolved, ids: list[int]) -> list[int]:
     """Those of the newest matches in which the exact words stand side by side; their order is not in the index."""
-    newest = ids[:_PHRASE_CANDIDATES]
+    newest = ids[:PHRASE_FILES]
     columns = ("name", "title", "description", "folder__path", "content__title", "content__series__name")
     rows = MediaFile.objects.filter(pk__in=among(newest)).order_by("-pk").values_list("pk", *columns)
     tagged: dict[int, list[str]] = {}
@@ -176,6 +180,19 @@ def _with_phrases(resolved: Resolved, ids: list[int]) -> list[int]:
         for pk, *texts in rows
         if all(stands_side_by_side([text.fold(one) for one in (*texts, *tagged.get(pk, ())) if one], phrase) for phrase in resolved.exact)
     ]
+
+
+def _asked(resolved: Resolved) -> tuple[object, ...]:
+    """What the matches depend on."""
+    return resolved.wanted, resolved.exact
+
+
+def _page(resolved: Resolved, matches: Matches, sort: str, cursor: str | None, limit: int) -> tuple[list[int], str | None, str | None, int]:
+    """Ids of a page, the cursors of its neighbours, and how many matches there are."""
+    if sort == RELEVANCE:
+        return *_ranked_page(resolved, matches, cursor, limit), matches.count
+    page = keyset_page(matches.entries, ORDERS[sort], cursor, limit)
+    return [entry.pk for entry in page.items], page.next, page.previous, matches.count
 
 
 # --- relevance --------------------------------------------------------------------------------------------------------
@@ -201,13 +218,12 @@ def _rank(resolved: Resolved, matches: Matches, newest: int | None) -> list[int]
     candidates = set(matches.newest(_CANDIDATES, newest))
     strict = whole_words(resolved)
     if strict != resolved.wanted and matches.count > _CANDIDATES:
-        candidates.update(Matches(strict).newest(_CANDIDATES, newest))
+        candidates.update(engine(strict).newest(_CANDIDATES, newest))
     if resolved.exact:
         candidates &= set(matches.some)
-    texts = MediaFile.objects.filter(pk__in=among(candidates)).values_list("pk", "name_key", "title", "content__title", "folder__path_key")
-    meant = resolved.meant_words
-    scored = [(score(Texts(name, text.fold(title), text.fold(content or ""), path), meant), pk) for pk, name, title, content, path in texts]
-    return [pk for _, pk in sorted(scored, reverse=True)]
+    ranking = Ranking(resolved.meant_words)
+    entries = SearchEntry.objects.filter(pk__in=among(candidates)).values_list("pk", "lines")
+    return [pk for _, pk in sorted(((ranking.score(lines), pk) for pk, lines in entries), reverse=True)]
 
 
 def _write_cursor(start: int, newest: int, rest: str | None = None) -> str:
@@ -225,29 +241,13 @@ def _read_cursor(cursor: str | None) -> tuple[int, int | None, str | None]:
         raise InvalidCursorError from error
 
 
-def _files(ids: Sequence[int]) -> list[MediaFile]:
-    rows = MediaFile.objects.select_related("folder", "source", "content__series__catalog").only(*_SHOWN).prefetch_related("tags")
-    files = rows.in_bulk(list(ids))
-    return [files[pk] for pk in ids if pk in files]
-
-
 # --- facets -----------------------------------------------------------------------------------------------------------
-class _Joined(Aggregate):
-    """All texts as one: a row each would cost more than counting what stands in it."""
-
-    template = "%(function)s(%(expressions)s, '')"
-    output_field = TextField()
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, function="group_concat", **context)
-
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, function="string_agg", **context)
+def _keep_counts(resolved: Resolved, matches: Matches, version: Version | None, user: Reader) -> Counter[str]:
+    """Facet token -> how many of the matches have it."""
+    return keep(lambda: facet_counts.of(matches.some), version=version, user=user, about=("facets", _asked(resolved)))
 
 
-def _count_facets(matches: Matches, facets: Collection[Field]) -> dict[Field, list[FacetValue]]:
-    joined = SearchEntry.objects.filter(pk__in=among(matches.some)).aggregate(all=_Joined("facets"))["all"] or ""
-    counts = Counter(joined.split())
+def _label_all(counts: Counter[str], facets: Collection[Field]) -> dict[Field, list[FacetValue]]:
     by_facet: dict[Field, list[tuple[str, int]]] = {facet: [] for facet in FACETS if facet in facets}
     for token, count in counts.most_common():
         facet, value = split_token(token)

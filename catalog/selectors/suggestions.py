@@ -10,12 +10,16 @@ from django.db.models import Q
 from catalog import text
 from catalog.choices import KIND_BY_EXTENSION, FileKind
 from catalog.models import Content, Player, Tag
+from catalog.search.engines import engine
 from catalog.search.facets import RESOLUTIONS, STATES
 from catalog.search.query import Field, HalfTyped, Term, half_typed
 from catalog.search.resolve import MODELS
+from catalog.search.tokens import query_tokens, words
 from catalog.search.vocabulary import vocabulary
+from catalog.search.wanted import Wanted
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
+from mam.lib.bulk import among
 from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ _VALUES: dict[Field, list[str]] = {
     Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
 }
 _MIN_FIELD_CHARS = 2
+_MAX_ENDINGS = 64  # of a half typed word
+_TITLED = 2_000  # files whose titles are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
     half = half_typed(typed)
     if half.field is not None:
         return [_with_field(half, half.field, value) for value in _values(half.field, half.text, limit)]
-    if not half.text:
+    if not half.text.strip():
         return []
     sign = "-" if half.is_excluded else ""
     begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
@@ -92,7 +98,15 @@ def _names(model: Any, condition: Q, limit: int) -> list[str]:
 
 
 def _titles(begun: str, limit: int) -> list[str]:
-    titles = Content.objects.filter(title__istartswith=begun).order_by("title")
+    """Titles that begin so, of the works of the newest files with these words: no index says how titles begin."""
+    *whole, last = words(begun) or [""]
+    if not last:
+        return []
+    vocabulary.refresh()
+    ends = [(word,) for word in vocabulary.beginning_with(text.fold(last), _MAX_ENDINGS)]
+    clauses = [*((tuple(query_tokens(word)),) for word in whole), (tuple(query_tokens(last)), *ends)]
+    files = engine(Wanted(clauses=tuple(clauses))).newest(_TITLED)
+    titles = Content.objects.filter(files__in=among(files), title__istartswith=begun).order_by("title")
     return list(titles.values_list("title", flat=True).distinct()[:limit])
 
 

@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Subquery, Sum
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import Catalog, Content, MediaFile, Series
 from catalog.selectors.scope import get_visible, visible
+from catalog.selectors.stats import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,11 +28,13 @@ _FACES = 3  # series of a catalog that may lend it their picture
 
 @dataclass(frozen=True, slots=True)
 class CatalogCard:
-    """A catalog and what its card shows. `poster_file_id` None: nothing in it has a picture."""
+    """A catalog and what its card shows: files that are there. `poster_file_id` None: nothing in it has a picture."""
 
     catalog: Catalog
     total_series: int
     total_contents: int
+    total_files: int
+    total_bytes: int
     poster_file_id: int | None
 
 
@@ -57,18 +60,21 @@ class ContentCard:
 
 
 def list_catalog_cards(*, user: Reader) -> list[CatalogCard]:
-    """All catalogs in their order. Three queries, however many catalogs and files there are."""
+    """All catalogs in their order. Five queries, however many catalogs and files there are."""
     catalogs = list(visible(Catalog.objects.all(), user))
     by_catalog: defaultdict[int, list[Series]] = defaultdict(list)
     for series in Series.objects.filter(total_contents__gt=0).order_by(*SERIES_ORDER):
         by_catalog[series.catalog_id].append(series)
     faces = {catalog_id: [series.pk for series in rows[:_FACES]] for catalog_id, rows in by_catalog.items()}
     posters = _series_posters([series_id for series_ids in faces.values() for series_id in series_ids])
+    counted = {row.key["catalog"]: row for row in summary(user=user, by=["catalog"])}
     return [
         CatalogCard(
             catalog=catalog,
             total_series=len(by_catalog[catalog.pk]),
             total_contents=sum(series.total_contents for series in by_catalog[catalog.pk]),
+            total_files=counted[catalog.pk].files if catalog.pk in counted else 0,
+            total_bytes=counted[catalog.pk].bytes if catalog.pk in counted else 0,
             poster_file_id=next((posters[series_id] for series_id in faces.get(catalog.pk, []) if series_id in posters), None),
         )
         for catalog in catalogs

@@ -87,10 +87,7 @@ class FileSerializer(serializers.ModelSerializer[MediaFile]):
 
     def get_modified_at(self, file: MediaFile) -> datetime | None:
         """When the bytes last changed, as the source says; null for what no calendar holds."""
-        try:
-            return datetime.fromtimestamp(file.mtime_ns // 1_000_000_000, tz=UTC)
-        except (OverflowError, ValueError, OSError):
-            return None
+        return modified_at(file.mtime_ns)
 
     def get_page_url(self, file: MediaFile) -> str:
         """The file's page."""
@@ -201,6 +198,14 @@ class FolderSerializer(serializers.ModelSerializer[Folder]):
             "total_failed",
         ]
         read_only_fields: ClassVar = fields
+
+
+def modified_at(mtime_ns: int) -> datetime | None:
+    """A source's time stamp, in seconds; None for what no calendar holds."""
+    try:
+        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, tz=UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def ratio(numerator: int | None, denominator: int | None) -> str | None:

@@ -129,8 +129,65 @@ class PlaceSerializer(serializers.Serializer[Any]):
     part = serializers.IntegerField(allow_null=True)
 
 
+class RuleEffectRequestSerializer(serializers.Serializer[Any]):
+    """A rule that need not be stored, and the files to try it on: the newest, or those that a search finds."""
+
+    rule = serializers.PrimaryKeyRelatedField(
+        queryset=PathRule.objects.all(), required=False, allow_null=True, default=None, help_text="The stored rule whose place it takes."
+    )
+    after = serializers.PrimaryKeyRelatedField(
+        queryset=PathRule.objects.all(), required=False, allow_null=True, help_text="The rule it is tried after; null: before all others."
+    )
+    name = serializers.CharField(max_length=120, default="", allow_blank=True)
+    pattern = serializers.CharField(max_length=2000, trim_whitespace=False)
+    source = serializers.PrimaryKeyRelatedField(queryset=Source.objects.all(), default=None, allow_null=True)  # type: ignore[assignment]
+    catalog_name = serializers.CharField(default="", allow_blank=True, max_length=120)
+    series_name = serializers.CharField(default="", allow_blank=True, max_length=120)
+    is_enabled = serializers.BooleanField(default=True)
+    words = serializers.CharField(default="", allow_blank=True, max_length=300, help_text="Words and fields, as in the search box.")
+    show = serializers.ChoiceField(choices=("changed", "decided", "all"), default="changed", help_text="Which files are in `items`.")
+    limit = serializers.IntegerField(default=50, min_value=0, max_value=1000)
+
+
 class PreviewedPathSerializer(serializers.Serializer[Any]):
     """One tried path; `place` is null where the rule does not match."""
 
     path = serializers.CharField()
     place = PlaceSerializer(allow_null=True)
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """Where a path goes, and which rule says so (null: none, the folders do)."""
+
+    rule = serializers.SerializerMethodField()
+    place = PlaceSerializer()
+
+    def get_rule(self, verdict: Any) -> str | None:
+        """Its name."""
+        return verdict.rule.name if verdict.rule else None
+
+
+class TriedFileSerializer(serializers.Serializer[Any]):
+    """One file, and what the rules say about it as they are and as they would be."""
+
+    file_id = serializers.IntegerField()
+    path = serializers.CharField()
+    before = VerdictSerializer()
+    after = VerdictSerializer()
+    is_moving = serializers.BooleanField()
+    is_by_hand = serializers.BooleanField(help_text="A curator placed it: it stays.")
+
+
+class RuleEffectSerializer(serializers.Serializer[Any]):
+    """What a rule would do to the files that were looked at: 10,000 at most, fewer where the pattern takes its time."""
+
+    total = serializers.IntegerField(help_text="Files of the sources concerned.")
+    examined = serializers.IntegerField()
+    is_whole = serializers.BooleanField(help_text="There are no others.")
+    decided = serializers.IntegerField(help_text="By this rule.")
+    moving = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    by_hand = serializers.IntegerField(help_text="Would go elsewhere, had no curator placed them.")
+    new_catalogs = serializers.IntegerField()
+    new_series = serializers.IntegerField()
+    items = TriedFileSerializer(many=True)

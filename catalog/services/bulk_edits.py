@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F
-from django.urls import reverse
 
 from catalog.choices import EditKind
-from catalog.errors import NothingToChangeError, ObjectNotFoundError, TooManyFilesError
+from catalog.errors import AskerGoneError, NothingToChangeError, ObjectNotFoundError, TooManyFilesError
 from catalog.models import BulkEdit, BulkEditPart, Collection, Player, Series, Tag
 from catalog.services import arranging, collections
 from catalog.services.common import CURATE, audit, check_access, lock
 from catalog.services.links import link, unlink
 from catalog.services.places import Places, lock_for_moves, note_moved, note_places, place_back
-from mam.jobs.models import JobPriority
-from mam.jobs.services import enqueue
+from catalog.services.settling import settle_soon
 from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
@@ -83,26 +81,24 @@ def _turn(edit: BulkEdit, user: User | None, *, is_wanted: bool) -> BulkEdit:
 
 
 def _go(edit: BulkEdit, user: User | None, action: str) -> BulkEdit:
-    if not edit.is_settled:
-        edit.job = enqueue(
-            kind=EDIT_JOB,
-            params={"edit_id": edit.pk},
-            subject=str(edit),
-            subject_url=reverse("catalog:edit_detail", args=[edit.pk]),
-            key=f"{EDIT_JOB}:{edit.pk}",
-            priority=JobPriority.HIGH,
-            user=user,
-        )
-    edit.save()
+    params = {"edit_id": edit.pk, "user_id": user.pk if user else None}
+    settle_soon(edit, kind=EDIT_JOB, params=params, page="catalog:edit_detail", user=user)
     audit(user, f"bulk_edit.{action}", edit, {}, {"files": edit.total_files, "query": edit.query})
     return edit
 
 
 # --- what the job does ------------------------------------------------------------------------------------------------
-def settle(*, edit_id: int, publish: Callable[[], AbstractContextManager[None]], on_progress: Callable[[int, int], None]) -> int:
+def settle(
+    *,
+    edit_id: int,
+    publish: Callable[[], AbstractContextManager[None]],
+    on_progress: Callable[[int, int], None],
+    user_id: int | None = None,
+) -> int:
     """Do or undo one part after the other until all are where they are wanted; return how many files are changed now.
 
-    Each part in a transaction of `publish`. ObjectNotFoundError when a target of an edit that is to be done is gone.
+    Each part in a transaction of `publish`. ObjectNotFoundError when a target of an edit that is to be done is gone, AskerGoneError
+    when the user `user_id` who asked for it is: nobody's wish is not the system's.
     """
     while True:
         with publish():
@@ -111,6 +107,8 @@ def settle(*, edit_id: int, publish: Callable[[], AbstractContextManager[None]],
                 raise ObjectNotFoundError
             if edit.is_settled:
                 return edit.changed_files
+            if user_id is not None and edit.turned_by is None:
+                raise AskerGoneError
             _settle_part(edit)
         on_progress(edit.settled_parts, edit.total_parts)
 

@@ -12,6 +12,9 @@ from catalog import text
 from catalog.errors import ColorInvalidError, NameMissingError, NameTakenError, NameTooLongError, ObjectNotFoundError
 from catalog.models import MediaFile
 from catalog.search.index import refresh_soon
+from catalog.selectors.scope import CURATE as CURATE
+from catalog.selectors.scope import MANAGE_RULE as MANAGE_RULE
+from catalog.selectors.scope import MANAGE_SOURCE as MANAGE_SOURCE
 from mam.accounts import access
 from mam.accounts.services import record_audit, record_audits
 from mam.lib.bulk import chunks
@@ -22,10 +25,6 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from mam.accounts.models import User
-
-CURATE = "catalog.curate"
-MANAGE_SOURCE = "catalog.manage_source"
-MANAGE_RULE = "catalog.manage_rule"
 
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 

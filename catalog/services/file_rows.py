@@ -14,7 +14,7 @@ from catalog.text import name_key
 from mam.lib.bulk import database_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from catalog.services.known import KnownFile
     from catalog.services.rollups import Deltas
@@ -37,8 +37,10 @@ INSERT_COLUMNS = [
     "settled_since",
     "probe_state",
     "probe_priority",
+    "content_id",
+    "part_number",
 ]
-UPDATE_COLUMNS = [*INSERT_COLUMNS[3:], "version", "absent_since"]
+UPDATE_COLUMNS = [*INSERT_COLUMNS[3:-2], "version", "absent_since"]
 NEW_FILE_PRIORITY = 20  # probed before the old archive, after what a person asked for (JobPriority.HIGH)
 OLD_FILE_PRIORITY = 60
 _NEW_FILE_AGE = timedelta(days=7)
@@ -47,6 +49,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS_NS = 1 << 63  # after every mtime
 
 
+Home = tuple[int | None, int | None]  # of a file: content id, part number
+NOWHERE: Home = (None, None)
 Found = tuple[int, "Entry", datetime]  # folder id, what lies in it, when it was listed; a plain tuple, for there are very many
 
 
@@ -68,8 +72,8 @@ class FileRows:
         self.growing_folder_ids: set[int] = set()
         self._moments: dict[datetime, _Moment] = {}
 
-    def new(self, ids: Iterable[int], files: Iterable[Found]) -> Iterator[tuple[Any, ...]]:
-        """Values of `INSERT_COLUMNS` of files never seen before. The hot loop of a first scan."""
+    def new(self, ids: Iterable[int], files: Iterable[Found], homes: Mapping[tuple[int, str], Home]) -> Iterator[tuple[Any, ...]]:
+        """Values of `INSERT_COLUMNS` of files never seen before, `homes` by folder id and name. The hot loop of a first scan."""
         for pk, (folder_id, entry, at) in zip(ids, files, strict=True):
             stored, still_before_ns, recent_after_ns = self._moments.get(at) or self._moment(at)
             name, size_bytes, mtime_ns = entry.name, entry.size_bytes, entry.mtime_ns
@@ -98,6 +102,7 @@ class FileRows:
                 stored,
                 probe_state,
                 NEW_FILE_PRIORITY if mtime_ns > recent_after_ns else OLD_FILE_PRIORITY,
+                *homes.get((folder_id, name), NOWHERE),
             )
 
     def seen(self, file: KnownFile, found: Found, *, is_same: bool, settled_since: datetime, presence: str) -> tuple[Any, ...]:

@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F
-from django.urls import reverse
 from django.utils import timezone
 
 from catalog.choices import MetadataGoal, MetadataState
@@ -22,8 +21,7 @@ from catalog.services.common import CURATE, audit, check_access, lock
 from catalog.services.metadata_apply import apply_changes, undo_changes
 from catalog.services.metadata_check import Checker
 from catalog.services.metadata_csv import COLUMNS, read_table
-from mam.jobs.models import JobPriority
-from mam.jobs.services import enqueue
+from catalog.services.settling import settle_soon
 from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
@@ -39,6 +37,7 @@ MAX_BYTES = 64_000_000
 PART_LINES = 500
 _KEPT_UNUSED = datetime.timedelta(days=7)  # uploads that nobody applied
 _READ_BYTES = 1 << 20
+_PARTS_AT_ONCE = 20
 
 
 # --- what curators do -------------------------------------------------------------------------------------------------
@@ -49,15 +48,36 @@ def upload(*, stream: IO[bytes], name: str, user: User | None) -> MetadataImport
         return _go(lock(found), user)
 
 
-@transaction.atomic
 def store(*, stream: IO[bytes], name: str, user: User | None) -> MetadataImport:
-    """As `upload`, without the job: `settle` checks it. Older uploads of the user that were not applied go away."""
+    """As `upload`, without the job: `settle` checks it. Older uploads of the user that were not applied go away.
+
+    All of it is read before the transaction begins: while a large file is read nobody else could write to SQLite.
+    """
     check_access(user, CURATE)
     digest, size = _digest(stream)
     table = read_table(stream)
+    parts = [_part(number, records) for number, records in enumerate(chunks(_limited(table), PART_LINES))]
+    with transaction.atomic():
+        found = _store_head(table, digest, size, name, user)
+        for part, _lines in parts:
+            part.metadata_import = found
+        MetadataImportPart.objects.bulk_create((part for part, _lines in parts), batch_size=_PARTS_AT_ONCE)
+        found.total_parts, found.total_lines = len(parts), sum(lines for _part, lines in parts)
+        found.save()
+    return found
+
+
+def _part(number: int, records: list[Record]) -> tuple[MetadataImportPart, int]:
+    """Some lines as they are stored, and how many they are."""
+    rows = [[record.line, record.cells] for record in records if not record.problems]
+    problems = [problem for record in records for problem in record.problems]
+    return MetadataImportPart(number=number, rows=rows, problems=problems), len(records)
+
+
+def _store_head(table: Table, digest: str, size: int, name: str, user: User | None) -> MetadataImport:
     own = MetadataImport.objects.filter(requested_by=user, goal=MetadataGoal.CHECK, requested_at__lt=timezone.now() - _KEPT_UNUSED)
     own.delete()
-    found = MetadataImport.objects.create(
+    return MetadataImport.objects.create(
         name=name[:255],
         digest=digest,
         size_bytes=size,
@@ -68,13 +88,6 @@ def store(*, stream: IO[bytes], name: str, user: User | None) -> MetadataImport:
         total_problems=len(table.problems),
         requested_by=user,
     )
-    for number, records in enumerate(chunks(_limited(table), PART_LINES)):
-        rows = [[record.line, record.cells] for record in records if not record.problems]
-        problems = [problem for record in records for problem in record.problems]
-        MetadataImportPart.objects.create(metadata_import=found, number=number, rows=rows, problems=problems)
-        found.total_parts, found.total_lines = number + 1, found.total_lines + len(records)
-    found.save()
-    return found
 
 
 @transaction.atomic
@@ -117,17 +130,7 @@ def _lock_own(found: MetadataImport, user: User | None) -> MetadataImport:
 
 
 def _go(row: MetadataImport, user: User | None) -> MetadataImport:
-    if not row.is_settled:
-        row.job = enqueue(
-            kind=IMPORT_JOB,
-            params={"import_id": row.pk},
-            subject=row.name,
-            subject_url=reverse("catalog:metadata_import_detail", args=[row.pk]),
-            key=f"{IMPORT_JOB}:{row.pk}",
-            priority=JobPriority.HIGH,
-            user=user,
-        )
-    row.save()
+    settle_soon(row, kind=IMPORT_JOB, params={"import_id": row.pk}, page="catalog:metadata_import_detail", user=user)
     return row
 
 

@@ -7,7 +7,7 @@ without somebody just moving a file into it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +21,21 @@ from django.utils.translation import gettext
 from catalog import text
 from catalog.choices import FileKind, Placement
 from catalog.models import Catalog, Content, MediaFile, PathRule, Series, Source
-from catalog.rules import CATALOG_MAX, SERIES_MAX, TITLE_MAX, Place, RuleBook, compile_rule, sidecar_stems
-from catalog.services.known import lock_files
-from mam.lib.bulk import CHUNK, among, chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from catalog.rules import CATALOG_MAX, SERIES_MAX, TITLE_MAX, Place, RuleBook, compile_usable, sidecar_stems
+from catalog.services.file_rows import NOWHERE, Home
+from catalog.services.known import extension_of, kind_of, lock_files
+from mam.lib.bulk import (
+    CHUNK,
+    add_to_rows,
+    among,
+    chunks,
+    database_time,
+    ids_by,
+    insert_rows,
+    prefer_indexes,
+    reserve_ids,
+    update_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -71,21 +83,13 @@ class _Target(NamedTuple):
         return self.catalog_key, self.series_key, self.content_key
 
 
-_Home = tuple[int | None, int | None]  # of a file: content id, part number
+_FOLLOWERS = frozenset({*PLACED_KINDS, FileKind.SUBTITLE})  # of all other kinds no file is in a content
 _CONTENT_COLUMNS = ["id", "series_id", "key", "title", "description", "is_curated", "created_at"]
 
 
 def load_rules() -> RuleBook:
     """The enabled path rules, ready for use."""
-    rows = PathRule.objects.filter(is_enabled=True).order_by("position", "id")
-    return RuleBook(
-        [
-            compile_rule(
-                name=row.name, pattern=row.pattern, source_id=row.source_id, catalog_name=row.catalog_name, series_name=row.series_name
-            )
-            for row in rows
-        ]
-    )
+    return RuleBook(compile_usable(PathRule.objects.filter(is_enabled=True).order_by("position", "id")))
 
 
 def place_files(*, file_ids: Iterable[int]) -> PlacementResult:
@@ -133,6 +137,42 @@ def _place_chunk_settled(file_ids: list[int], book: RuleBook, source_names: dict
     return result
 
 
+class NewHomes:
+    """Contents for files that are about to be inserted: what `place_files` does, before the rows are there.
+
+    To be made first in the transaction, before locks on totals, folders or files: it locks the catalogs, and makes those that lack.
+    Subtitles are left to `place_files`, which sees their videos.
+    """
+
+    def __init__(self, *, source: Source, rules: RuleBook, files: Iterable[tuple[int, str, str]]) -> None:
+        """`files`: folder id, path of the folder, and name of each that may turn out to be new."""
+        self._targets: dict[tuple[int, str], _Target | None] = {}
+        for folder_id, folder_path, name in files:
+            kind = kind_of(extension_of(name))
+            if kind in PLACED_KINDS:
+                self._targets[folder_id, name] = _target_of(folder_path, name, rules, source.pk, source.name)
+            elif kind not in _FOLLOWERS:
+                self._targets[folder_id, name] = None
+        self._catalogs = _lock_catalogs_of([target for target in self._targets.values() if target], set())
+
+    def of(self, files: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Home]:
+        """Where those of `files` (folder id and name) belong that were foreseen; makes and counts the contents that lack.
+
+        To be called once, with all that are new: a catalog made for a file that turned out to be known is taken away again.
+        """
+        targets = {file: self._targets[file] for file in files if file in self._targets}
+        placed = [target for target in targets.values() if target is not None]
+        homes = self._homes(targets, placed) if placed else dict.fromkeys(targets, NOWHERE)
+        if self._catalogs.keys() - {target.catalog_key for target in placed}:
+            _remove_empty_catalogs(self._catalogs.values())
+        return homes
+
+    def _homes(self, targets: dict[tuple[int, str], _Target | None], placed: Collection[_Target]) -> dict[tuple[int, str], Home]:
+        contents, made = _ensure_contents(placed, self._catalogs, _ensure_series(placed, self._catalogs))
+        add_to_rows(Series, ["total_contents"], ((count, series_id) for series_id, count in sorted(made.items())))
+        return {file: NOWHERE if target is None else (contents[target.keys], target.place.part) for file, target in targets.items()}
+
+
 @transaction.atomic
 def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult | None:
     """None: a file was moved to a catalog that is not locked, between our look and our lock. Nothing was placed; look again."""
@@ -140,7 +180,11 @@ def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, st
     columns = ("pk", "kind", "name", "folder_id", "folder__path", "source_id", "content__series__catalog_id")
     by_rule = MediaFile.objects.filter(pk__in=among(file_ids), placement=Placement.RULE)
     files = [_File(*row) for row in by_rule.values_list(*columns)]
-    targets = {file.pk: _target_of(file, book, source_names) for file in files if file.kind in PLACED_KINDS}
+    targets = {
+        file.pk: _target_of(file.folder_path, file.name, book, file.source_id, source_names[file.source_id])
+        for file in files
+        if file.kind in PLACED_KINDS
+    }
     catalogs = _lock_catalogs_of(targets.values(), {file.catalog_id for file in files if file.catalog_id})
     homes = _lock_homes(files)
     if not _catalogs_of(homes.values()) <= set(catalogs.values()):
@@ -148,37 +192,37 @@ def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, st
     result = PlacementResult(examined=len(files))
     targets = {pk: target for pk, target in targets.items() if pk in homes}  # what a curator took meanwhile is not ours to place
     series = _ensure_series(targets.values(), catalogs)
-    contents, grown = _ensure_contents(targets.values(), catalogs, series, result)
-    wanted: dict[int, _Home] = {pk: (contents[target.keys], target.place.part) for pk, target in targets.items()}
-    followers = {*PLACED_KINDS, FileKind.SUBTITLE}
-    wanted |= {file.pk: (None, None) for file in files if file.kind not in followers and file.pk in homes}
+    contents, made = _ensure_contents(targets.values(), catalogs, series)
+    result.contents_made += sum(made.values())
+    wanted: dict[int, Home] = {pk: (contents[target.keys], target.place.part) for pk, target in targets.items()}
+    wanted |= {file.pk: NOWHERE for file in files if file.kind not in _FOLLOWERS and file.pk in homes}
     left = _move(wanted, homes, result)
     settle(
         catalog_ids=catalogs.values(),
         content_ids=left,
         folder_ids={file.folder_id for file in files},
-        series_ids=grown,
+        series_ids=made.keys(),
         result=result,
     )
     return result
 
 
-def _lock_homes(files: Iterable[_File]) -> dict[int, _Home]:
+def _lock_homes(files: Iterable[_File]) -> dict[int, Home]:
     """Lock the files that rules still may place, in order of id; where each is now."""
     rows = MediaFile.objects.select_for_update().filter(pk__in=among(file.pk for file in files), placement=Placement.RULE)
     return {pk: (content_id, part) for pk, content_id, part in rows.order_by("pk").values_list("pk", "content_id", "part_number")}
 
 
-def _catalogs_of(homes: Iterable[_Home]) -> set[int]:
+def _catalogs_of(homes: Iterable[Home]) -> set[int]:
     content_ids = {content_id for content_id, _part in homes if content_id is not None}
     if not content_ids:
         return set()
     return set(Content.objects.filter(pk__in=among(content_ids)).order_by().values_list("series__catalog_id", flat=True))
 
 
-def _target_of(file: _File, book: RuleBook, source_names: dict[int, str]) -> _Target:
-    path = f"{file.folder_path}/{file.name}" if file.folder_path else file.name
-    place = book.place(path, source_id=file.source_id, source_name=source_names[file.source_id])
+def _target_of(folder_path: str, name: str, book: RuleBook, source_id: int, source_name: str) -> _Target:
+    path = f"{folder_path}/{name}" if folder_path else name
+    place = book.place(path, source_id=source_id, source_name=source_name)
     return _Target(place.catalog_key, place.series_key, place.content_key, place)
 
 
@@ -204,33 +248,22 @@ def _lock_catalogs_of(targets: Collection[_Target], old_ids: set[int]) -> dict[s
 
 
 def _ensure_contents(
-    targets: Collection[_Target], catalogs: dict[str, int], series: dict[tuple[int, str], int], result: PlacementResult
-) -> tuple[dict[tuple[str, str, str], int], set[int]]:
-    """Make the contents that are lacking; return content ids by (catalog, series, content) key, and the series that got new ones."""
+    targets: Collection[_Target], catalogs: dict[str, int], series: dict[tuple[int, str], int]
+) -> tuple[dict[tuple[str, str, str], int], Counter[int]]:
+    """Make the contents that are lacking; return content ids by (catalog, series, content) key, and how many were made, by series."""
     wanted = {
         target.keys: (series[catalogs[target.catalog_key], target.series_key], target.content_key, target.place.title) for target in targets
     }
-    known = _known_contents([(series_id, key) for series_id, key, _title in wanted.values()])
+    known = ids_by(Content, ("series_id", "key"), dict.fromkeys((series_id, key) for series_id, key, _title in wanted.values()))
     lacking = {(series_id, key): title for series_id, key, title in wanted.values() if (series_id, key) not in known}
     if lacking:
         made = dict(zip(lacking, reserve_ids(Content, len(lacking)), strict=True))
         now = database_time(timezone.now())
         rows = ((made[place], *place, title[:TITLE_MAX], "", False, now) for place, title in lacking.items())
         insert_rows(Content, _CONTENT_COLUMNS, rows)
-        result.contents_made += len(made)
         known |= made
-    return {keys: known[series_id, key] for keys, (series_id, key, _title) in wanted.items()}, {series_id for series_id, _key in lacking}
-
-
-def _known_contents(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    by_series: defaultdict[int, list[str]] = defaultdict(list)
-    for series_id, key in wanted:
-        by_series[series_id].append(key)
-    found: dict[tuple[int, str], int] = {}
-    for series_id, keys in by_series.items():  # one query a series: each walks the unique index (series, key)
-        rows = Content.objects.filter(series=series_id, key__in=keys).order_by().values_list("key", "pk")
-        found |= {(series_id, key): pk for key, pk in rows}
-    return found
+    ids = {keys: known[series_id, key] for keys, (series_id, key, _title) in wanted.items()}
+    return ids, Counter(series_id for series_id, _key in lacking)
 
 
 def _ensure_series(targets: Collection[_Target], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
@@ -255,7 +288,7 @@ def _series_name(place: Place) -> str:
         return gettext("Others")
 
 
-def _move(wanted: dict[int, _Home], homes: dict[int, _Home], result: PlacementResult) -> set[int]:
+def _move(wanted: dict[int, Home], homes: dict[int, Home], result: PlacementResult) -> set[int]:
     """Write where locked files are wanted, of those that are elsewhere; return the contents that were left."""
     changed = [(*home, pk) for pk, home in wanted.items() if home != homes[pk]]
     update_rows(MediaFile, ["content_id", "part_number"], changed)
@@ -292,6 +325,10 @@ def settle(
     recount_series(recounted)
     empty = Series.objects.filter(pk__in=recounted, total_contents=0, is_curated=False)
     empty.filter(~Exists(Content.objects.filter(series=OuterRef("pk")))).delete()
+    _remove_empty_catalogs(catalog_ids)
+
+
+def _remove_empty_catalogs(catalog_ids: Collection[int]) -> None:
     Catalog.objects.filter(pk__in=catalog_ids, is_curated=False).filter(~Exists(Series.objects.filter(catalog=OuterRef("pk")))).delete()
 
 

@@ -15,18 +15,19 @@ from django.db import transaction
 
 from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
-from catalog.services import moves
+from catalog.services import moves, placement
 from catalog.services.file_rows import INSERT_COLUMNS, UPDATE_COLUMNS, FileRows, Found
 from catalog.services.known import KnownFile, load_known, lock_files
 from catalog.services.rollups import HERE, Deltas, lock_totals
 from catalog.text import name_key, path_key
-from mam.lib.bulk import chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import among, chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from catalog.models import Source
+    from catalog.rules import RuleBook
     from mam.lib.sources import Entry
 
 
@@ -53,7 +54,7 @@ class Registered:
     subfolders: list[Folder] = field(default_factory=list)  # present children of the listed folders
     growing_folder_ids: set[int] = field(default_factory=set)
     absent_folder_ids: set[int] = field(default_factory=set)
-    arrived_ids: list[int] = field(default_factory=list)  # files that are new at their place
+    arrived_ids: list[int] = field(default_factory=list)  # files that are new at their place, and not placed yet
 
 
 def ensure_root(*, source: Source) -> Folder:
@@ -63,17 +64,23 @@ def ensure_root(*, source: Source) -> Folder:
 
 
 def register_listings(
-    *, source: Source, listings: Sequence[Listing], settle: timedelta, gone: moves.Gone = moves.NOTHING_GONE
+    *,
+    source: Source,
+    listings: Sequence[Listing],
+    settle: timedelta,
+    gone: moves.Gone = moves.NOTHING_GONE,
+    rules: RuleBook | None = None,
 ) -> Registered:
-    """Write one batch of listings, in one transaction.
+    """Write one batch of listings, in one transaction, which must not hold locks on files, folders or totals yet.
 
     Args:
         listings: at most one per folder, of folders that exist (a parent is registered in an earlier batch than its children).
         settle: a file whose size and mtime did not stand still for this long is `growing`.
         gone: rows that `catalog.services.moves.suspects` named and a look did not find, so that their new place is a move.
+        rules: by them new files of folders never listed before are placed as they are inserted; it takes the locks of catalogs.
     """
     with transaction.atomic():
-        return _Batch(source, listings, settle, gone).run()
+        return _Batch(source, listings, settle, gone).run(rules)
 
 
 class _Batch:
@@ -99,10 +106,11 @@ class _Batch:
         self.absent_folders: list[tuple[Folder, datetime]] = []
         self.moved_folder_ids: set[int] = set()
 
-    def run(self) -> Registered:
+    def run(self, rules: RuleBook | None) -> Registered:
         prefer_indexes()
-        lock_totals([self.source.pk])
         folder_ids = [listing.folder_id for listing in self.listings]
+        homes = self._foresee(folder_ids, rules) if rules is not None else None
+        lock_totals([self.source.pk])
         folders = Folder.objects.select_for_update().order_by("pk").in_bulk(folder_ids)
         files = load_known(folder_ids)
         children = _load_children(folder_ids)
@@ -119,8 +127,15 @@ class _Batch:
         self._place_fresh()
         lock_files([*(row[-1] for row in self.updates), *(file.pk for file, _at in self.absent)])
         self._mark_absent()
-        self._write(folders)
+        self._write(folders, homes)
         return self.result
+
+    def _foresee(self, folder_ids: Sequence[int], rules: RuleBook) -> placement.NewHomes:
+        """Homes for what is certainly new, or has moved here. Where files are known, few are new, and those wait for `place_files`."""
+        paths = dict(Folder.objects.filter(pk__in=among(folder_ids), listed_at=None).values_list("pk", "path"))
+        unseen = ((one.folder_id, paths[one.folder_id], one.entries) for one in self.listings if one.folder_id in paths)
+        files = ((folder_id, path, entry.name) for folder_id, path, entries in unseen for entry in entries if not entry.is_dir)
+        return placement.NewHomes(source=self.source, rules=rules, files=files)
 
     # --- directories ------------------------------------------------------------------------------------------------
     def _ask_for_moved_folders(self, children: Mapping[int, Mapping[str, Folder]]) -> None:
@@ -247,11 +262,11 @@ class _Batch:
         self.result.absent_folder_ids.update(file.folder_id for file, _at in newly)
         update_rows(MediaFile, ["absent_since"], ((database_time(at), file.pk) for file, at in newly))
 
-    def _write(self, folders: dict[int, Folder]) -> None:
+    def _write(self, folders: dict[int, Folder], homes: placement.NewHomes | None) -> None:
         # A rename may give a file the name that another one leaves in this batch: park the movers, (folder, name) stays unique.
         update_rows(MediaFile, ["name"], ((f".moving-{pk}", pk) for pk in self.moving))
         update_rows(MediaFile, UPDATE_COLUMNS, self.updates)
-        self._insert_new()
+        self._insert_new(homes)
         columns = ["listed_at", "listed_mtime_ns", "list_error"]
         rows = ((database_time(f.listed_at), f.listed_mtime_ns, f.list_error, pk) for pk, f in folders.items() if f.listed_at)
         update_rows(Folder, columns, rows)
@@ -259,13 +274,15 @@ class _Batch:
         self.result.growing_folder_ids = self.rows.growing_folder_ids
         self._note_arrivals()
 
-    def _insert_new(self) -> None:
+    def _insert_new(self, homes: placement.NewHomes | None) -> None:
+        places = [(folder_id, entry.name) for folder_id, entry, _at in self.new]
+        known = homes.of(places) if homes is not None else {}
         if not self.new:
             return
         ids = reserve_ids(MediaFile, len(self.new))
-        insert_rows(MediaFile, INSERT_COLUMNS, self.rows.new(ids, self.new))
+        insert_rows(MediaFile, INSERT_COLUMNS, self.rows.new(ids, self.new, known))
         self.result.added += len(ids)
-        self.result.arrived_ids.extend(ids)
+        self.result.arrived_ids.extend(pk for pk, place in zip(ids, places, strict=True) if place not in known)
 
     def _note_arrivals(self) -> None:
         arrived = self.result.arrived_ids

@@ -141,24 +141,46 @@ def own_totals(source: Source) -> dict[int, Totals]:
     return {folder_id: Totals(*counts) for folder_id, *counts in rows.iterator()}
 
 
-@transaction.atomic
-def verify(*, source: Source) -> list[int]:
-    """Compare the stored totals of a source with a rebuild, repair what differs, and return the ids of those folders.
+@dataclass(frozen=True, slots=True)
+class WrongTotals:
+    """A folder whose stored totals were wrong. `missing`: what had to be added, by the names of `Totals`."""
 
-    The root folder is locked meanwhile, so no delta of this source is lost.
+    folder_id: int
+    path: str
+    missing: dict[str, int]
+
+
+def verify(*, source: Source) -> list[WrongTotals]:
+    """Compare the stored totals of a source with a rebuild, repair what differs, and return it.
+
+    What seems wrong is looked at once more with the root folder locked, so that no delta of this source is lost, nor taken for an error.
     """
-    lock_totals([source.pk])
+    if not _compare(source)[0]:
+        return []
+    with transaction.atomic():
+        lock_totals([source.pk])
+        wrong, expected = _compare(source)
+        update_rows(Folder, COLUMNS, ((*expected[one.folder_id].values(), one.folder_id) for one in wrong))
+    return wrong
+
+
+def _compare(source: Source) -> tuple[list[WrongTotals], Mapping[int, Totals]]:
+    """What is wrong, in the order of ids, and what every folder should have."""
     expected: defaultdict[int, Totals] = defaultdict(Totals)
     own = own_totals(source)
-    stored: dict[int, Totals] = {}
-    for folder in Folder.objects.filter(source=source).only("pk", "lineage", *COLUMNS).iterator():
-        stored[folder.pk] = totals_of_folder(folder)
+    stored: dict[int, tuple[str, Totals]] = {}
+    for folder in Folder.objects.filter(source=source).only("pk", "path", "lineage", *COLUMNS).iterator():
+        stored[folder.pk] = folder.path, totals_of_folder(folder)
         if folder.pk in own:
             for above in (*folder.ancestor_ids, folder.pk):
                 expected[above].add(own[folder.pk])
-    wrong = sorted(pk for pk, totals in stored.items() if totals != expected[pk])
-    update_rows(Folder, COLUMNS, ((*expected[pk].values(), pk) for pk in wrong))
-    return wrong
+    wrong = []
+    for pk, (path, totals) in sorted(stored.items()):
+        if totals != expected[pk]:
+            off = zip(COLUMNS, expected[pk].values(), totals.values(), strict=True)
+            missing = {column.removeprefix("total_"): right - found for column, right, found in off if right != found}
+            wrong.append(WrongTotals(pk, path, missing))
+    return wrong, expected
 
 
 def sum_totals(parts: Iterable[Totals]) -> Totals:

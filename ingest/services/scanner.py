@@ -6,6 +6,7 @@ began is done. A walk killed anywhere therefore goes on with the folders that ar
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
 from mam.lib.bulk import chunks
 from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SourceError, SuspectListingError, TransientError, UnsupportedError
+from mam.lib.sources.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,10 +39,12 @@ if TYPE_CHECKING:
     from mam.lib.sources import Entry, SourceFileSystem
 
 BATCH_ENTRIES = 5_000
+BATCH_S = 1.0  # what was listed is registered within this time, however little it is
 ASKED_AT_ONCE = 8  # directories a thread asks for together: over a network in the time of one
 VERIFY_PERIOD_S = 24 * 3600  # an unchanged directory is listed anyway once in so long
 MTIME_DOUBT = timedelta(seconds=2)  # a directory that changed so shortly before it was listed may have changed again unseen
 CHANGED_LATELY = timedelta(hours=24)  # files in it may still be rewritten in place, which no directory mtime tells
+A_DIRECTORY = 50  # entries that take a server as long as opening and closing a directory
 FAILURES_IN_A_ROW = 4  # then the source is gone, not a directory
 
 
@@ -61,6 +65,31 @@ class Target:
 Answer = Listing | SourceError  # of one directory
 
 
+class _Ready:
+    """Listings that wait to be registered together: a transaction costs the same for few as for many."""
+
+    def __init__(self) -> None:
+        self.listings: list[Listing] = []
+        self._entries = 0
+        self._since_s = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Many, or not the newest any more: a slow source is to be seen growing, and a killed scan to go on from near its end."""
+        return self._entries >= BATCH_ENTRIES or (bool(self.listings) and time.monotonic() - self._since_s >= BATCH_S)
+
+    def add(self, listing: Listing) -> None:
+        if not self.listings:
+            self._since_s = time.monotonic()
+        self.listings.append(listing)
+        self._entries += len(listing.entries)
+
+    def take(self) -> list[Listing]:
+        """All of them; none is left."""
+        taken, self.listings, self._entries = self.listings, [], 0
+        return taken
+
+
 class Scanner:
     """One run of one scan, possibly the continuation of a killed one. Writes through `catalog.services` and to its Scan row."""
 
@@ -79,6 +108,9 @@ class Scanner:
         self.failures_in_a_row = 0
         self.file_ids: dict[int, int | None] = dict(Folder.objects.filter(source=source).values_list("pk", "file_id"))
         self.verify_left = self._verify_budget()
+        self.entries_per_directory = float(A_DIRECTORY)  # of late
+        self.pace = Pace(source.parallelism)
+        self.is_slowed = False  # as the log says
 
     # --- the root ---------------------------------------------------------------------------------------------------
     def check_root(self) -> None:
@@ -113,16 +145,35 @@ class Scanner:
 
     def _drain(self, pool: ThreadPoolExecutor, *, is_last_try: bool = False) -> None:
         running: dict[Future[list[Answer]], list[Target]] = {}
+        ready = _Ready()
         try:
-            while self.frontier or running:
+            while self.frontier or running or ready.listings:
                 self.ctx.check()
-                while self.frontier and len(running) <= self.source.parallelism:
+                while self.frontier and len(running) < self._most_under_way():
                     targets = self._take_targets(1 if is_last_try else ASKED_AT_ONCE)
                     running[pool.submit(self._list, targets)] = targets
-                self._register(self._collect(running, is_last_try=is_last_try))
+                self._collect(running, ready, is_last_try=is_last_try)
+                self._tell_pace()
+                # With nothing left to ask for, what is ready has to name more.
+                if ready.is_due or (not self.frontier and len(running) < self.source.parallelism):
+                    self._register(ready.take())
+        except SourceError:
+            self._register(ready.take())  # what it gave before it went
+            raise
         finally:
             for future in running:
                 future.cancel()
+
+    def _most_under_way(self) -> int:
+        """Batches of directories handed to the threads: enough that they have the next one while this one is registered."""
+        a_batch = int(BATCH_ENTRIES / (self.entries_per_directory * ASKED_AT_ONCE))
+        least = self.source.parallelism + 1
+        return max(least, min(a_batch, 4 * least))
+
+    def _tell_pace(self) -> None:
+        if self.pace.is_slowed != self.is_slowed:
+            self.is_slowed = self.pace.is_slowed
+            self.ctx.log("scan_slowed" if self.is_slowed else "scan_full_speed", source=self.source.name)
 
     def _take_targets(self, most: int) -> list[Target]:
         """The last few of the frontier, so that the walk goes deep before wide; fewer when other threads would have none."""
@@ -131,9 +182,12 @@ class Scanner:
 
     def _list(self, targets: Sequence[Target]) -> list[Answer]:
         """In a thread: no database here."""
-        listed_at = timezone.now()
+        with self.pace.turn() as turn:
+            listed_at = timezone.now()
+            listings = self.fs.list_directories([target.path for target in targets])
+            turn.units = len(targets) * A_DIRECTORY + sum(len(found) for found in listings if not isinstance(found, SourceError))
         answers: list[Answer] = []
-        for target, found in zip(targets, self.fs.list_directories([target.path for target in targets]), strict=True):
+        for target, found in zip(targets, listings, strict=True):
             if isinstance(found, SourceError):
                 answers.append(found)
             else:
@@ -148,10 +202,8 @@ class Scanner:
             if is_wanted(target.path, entry, include, exclude) and not (entry.is_dir and entry.file_id in target.loop_ids)
         ]
 
-    def _collect(self, running: dict[Future[list[Answer]], list[Target]], *, is_last_try: bool) -> list[Listing]:
-        """Listings that are ready: at least one future is waited for, and a batch does not grow beyond BATCH_ENTRIES by much."""
-        ready: list[Listing] = []
-        entries = 0
+    def _collect(self, running: dict[Future[list[Answer]], list[Target]], ready: _Ready, *, is_last_try: bool) -> None:
+        """Take what has been listed: at least one future is waited for, a second at most, and a batch does not become much too large."""
         done, _waiting = wait(running, timeout=1, return_when=FIRST_COMPLETED)
         for future in done:
             targets = running.pop(future)
@@ -163,13 +215,12 @@ class Scanner:
             self.failures_in_a_row = 0
             for target, answer in zip(targets, answers, strict=True):
                 if isinstance(answer, Listing):
-                    ready.append(answer)
-                    entries += len(answer.entries)
+                    ready.add(answer)
+                    self.entries_per_directory += 0.02 * (len(answer.entries) - self.entries_per_directory)
                 else:
                     self._not_listed(target, answer)
-            if entries >= BATCH_ENTRIES:
+            if ready.is_due:
                 break
-        return ready
 
     def _failed_together(self, targets: list[Target], error: TransientError | SuspectListingError, *, is_last_try: bool) -> None:
         """Nobody knows which of them it was: they are tried again, one by one, at the end. Raises it when the source seems to be gone."""
@@ -200,8 +251,9 @@ class Scanner:
             return
         listings = list({one.folder_id: one for one in listings}.values())  # a folder may be hinted at and found new by its parent
         gone = self._look_for(moves.suspects(source=self.source, listings=listings)) if self.known_total else moves.NOTHING_GONE
+        rules = placement.load_rules()
         with self.ctx.publish():
-            result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone)
+            result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone, rules=rules)
             self._count(len(listings), result)
         placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
         self.frontier.extend(self._wanted_folders(result.subfolders))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.utils import CursorWrapper
     from django.db.models import Model
 
 Row = Sequence[Any]
@@ -55,12 +56,48 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row],
     table, names = _quoted(connection, model, columns)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
-            marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", list(rows))  # noqa: S608  (names of our models only)
+            staged = _stage(cursor, len(columns), rows)
+            cursor.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM {staged}")  # noqa: S608  (names of our models only)
+            cursor.execute(f"DELETE FROM {staged}")  # noqa: S608
+
+
+def ids_by(
+    model: type[Model], columns: tuple[str, str], values: Iterable[tuple[int, str]], *, using: str = "default"
+) -> dict[tuple[int, str], int]:
+    """Primary keys of the rows that have a pair of `values` in `columns`, those of a unique index, by the pair. One query."""
+    pairs = list(values)
+    if not pairs:
+        return {}
+    connection = connections[using]
+    table, (first, second, key) = _quoted(connection, model, [*columns, str(model._meta.pk.column)])
+    given: list[Any]
+    if connection.vendor == "postgresql":
+        wanted, a, b = "unnest(%s::bigint[], %s::text[]) AS wanted (a, b)", "wanted.a", "wanted.b"
+        given = [list(side) for side in zip(*pairs, strict=True)]
+    else:
+        wanted, a, b = "json_each(%s) AS wanted CROSS", "json_extract(wanted.value, '$[0]')", "json_extract(wanted.value, '$[1]')"
+        given = [json.dumps(pairs)]  # CROSS: read in this order
+    on = f"{table}.{first} = {a} AND {table}.{second} = {b}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {table}.{first}, {table}.{second}, {table}.{key} FROM {wanted} JOIN {table} ON {on}", given)  # noqa: S608
+        return {(number, text): pk for number, text, pk in cursor.fetchall()}
+
+
+def _stage(cursor: CursorWrapper, width: int, rows: Iterable[Row]) -> str:
+    """SQLite: put `rows` into a temporary table of this connection, from where one statement takes them all; its name.
+
+    Before each statement on a table with triggers SQLite saves every page that it will change, to take back that statement alone:
+    for one row as many as there are indexes, for a thousand rows hardly more.
+    """
+    name, columns = f"temp.mam_staged_{width}", [f"c{number}" for number in range(width)]
+    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name.partition('.')[2]} ({', '.join(columns)})")
+    cursor.execute(f"DELETE FROM {name}")  # noqa: S608  (of an insert that failed outside of a transaction)
+    cursor.executemany(f"INSERT INTO {name} VALUES ({', '.join(['%s'] * width)})", list(rows))  # noqa: S608
+    return name
 
 
 def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row], *, using: str = "default") -> None:
@@ -109,7 +146,8 @@ def prefer_indexes(*, using: str = "default") -> None:
 def among(ids: Iterable[int], *, using: str = "default") -> RawSQL:
     """For `id__in=`: any number of ids as one parameter. Django takes some microseconds for each member of a list, in each statement."""
     if connections[using].vendor == "postgresql":
-        return RawSQL("SELECT unnest(%s::bigint[])", [list(ids)])
+        # As text: psycopg takes as long for a list of numbers as Django.
+        return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, ids))}}}"])
     return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
 
 

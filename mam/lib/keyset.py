@@ -1,6 +1,7 @@
 """Keyset pages: any depth of a list costs the same, because a page starts at a row and not at a number of rows.
 
 No COUNT, no OFFSET (FACTS, Database 4: at the end of a million rows OFFSET takes seconds, this under a millisecond).
+Who asks for a page by its number gets it by `jump`, which is an OFFSET, but over no more than an index.
 The order may be any columns; the primary key is added so that it is total. NULLs come last, whichever way a column runs and
 whichever database it is.
 
@@ -12,7 +13,7 @@ their own, because a plain index of neither database serves the other's idea of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,18 +21,21 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist
+from django.db import connections
 from django.db.models import F, Field, Model, Q
+from django.db.models.functions import Coalesce
 
 from mam.lib.errors import MamError, gettext_noop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.db.models import QuerySet
     from django.db.models.expressions import OrderBy
 
 T = TypeVar("T", bound=Model)
 
+_SORTED = "sorted_by_"
 _SIGNER = signing.Signer(salt="mam.keyset")  # a cursor comes back as we gave it, so its values need no further check
 
 
@@ -70,6 +74,10 @@ class _Column:
 
     def equal(self, value: object) -> Q:
         return self._nulls(is_null=True) if value is None else Q(**{self.path: value})
+
+    def sorted(self) -> _Column:
+        """The same without any index of it."""
+        return replace(self, path=f"{_SORTED}{self.path}")
 
     def ranges(self) -> list[_Range]:
         """All rows."""
@@ -113,17 +121,23 @@ class _Position:
     is_backward: bool
 
 
-def keyset_page(queryset: QuerySet[T], ordering: Sequence[str], cursor: str | None, limit: int) -> KeysetPage[T]:
+def keyset_page(queryset: QuerySet[T], ordering: Sequence[str], cursor: str | None, limit: int, *, is_small: bool = False) -> KeysetPage[T]:
     """At most `limit` rows of `queryset` in `ordering`, from where `cursor` (of a page before) says, else from the start.
 
     `ordering` is like Django's: ("-year", "name"); the primary key follows unless it is there. An order of the queryset's
-    own is replaced. One query for a first page (two, if its first column has NULLs), at most one more per column for others.
+    own is replaced; one of `values()` has the columns of the order among them. One query for a first page (two, if its first column has
+    NULLs), at most one more per column for others.
+    `is_small`: the rows are few beside the table, so they are found first and sorted. Both databases would rather walk an index of the
+    order, past all others.
     Raises InvalidCursorError, and CursorMismatchError for a cursor of another ordering.
     """
     columns = _columns_of(queryset, ordering)
     position = _read(cursor, columns) if cursor else None
     is_backward = position is not None and position.is_backward
     walked = [column.reversed() for column in columns] if is_backward else columns
+    if is_small:
+        queryset = queryset.alias(**{f"{_SORTED}{column.path}": Coalesce(column.path, column.path) for column in columns})
+        walked = [column.sorted() for column in walked]
     rows = _fetch(queryset, _ranges_after(walked, position.values if position else None), limit + 1)
     has_more, items = len(rows) > limit, rows[:limit]
     if is_backward:
@@ -134,6 +148,98 @@ def keyset_page(queryset: QuerySet[T], ordering: Sequence[str], cursor: str | No
         next=_write(columns, items[-1], is_backward=False) if items and after else None,
         previous=_write(columns, items[0], is_backward=True) if items and before else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a page is read: from which value of the first column on (None: the start), and which way."""
+
+    first: Any
+    is_descending: bool
+    is_backward: bool
+
+
+def reading_after(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None) -> Reading:
+    """How `keyset_page` reads its page. No query. Raises as that does."""
+    walked, position = _walked(queryset, ordering, cursor)
+    is_backward = position is not None and position.is_backward
+    return Reading(position.values[0] if position else None, walked[0].is_descending, is_backward)
+
+
+def walk(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None, size: int, growth: int) -> Iterator[list[Any]]:
+    """Primary keys in the order of reading, from where `cursor` says to the end: first `size`, then `growth` times as many, and so on.
+
+    For orders that an index serves; then no row is read but the last of each part.
+    """
+    columns, position = _walked(queryset, ordering, cursor)
+    values = position.values if position else None
+    while True:
+        keys = _keys_after(queryset, _ranges_after(columns, values), size)
+        if keys:
+            yield keys
+        if len(keys) < size:
+            return
+        rows = queryset.order_by().values_list(*(column.path for column in columns))
+        found = (row for key in reversed(keys) for row in rows.filter(pk=key))  # the last one that was not deleted meanwhile
+        last = next(found, None)
+        if last is None:
+            return
+        values, size = list(last), size * growth
+
+
+def _walked(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None) -> tuple[list[_Column], _Position | None]:
+    columns = _columns_of(queryset, ordering)
+    position = _read(cursor, columns) if cursor else None
+    return ([column.reversed() for column in columns] if position and position.is_backward else columns), position
+
+
+def _keys_after(queryset: QuerySet[Any], ranges: list[_Range], count: int) -> list[Any]:
+    keys: list[Any] = []
+    for part in ranges:
+        found = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk")
+        statement, params = found[: count - len(keys)].query.sql_with_params()
+        with connections[queryset.db].cursor() as cursor:  # Django makes an object of every row, which takes longer than finding it
+            cursor.execute(statement, params)
+            keys += [key for (key,) in cursor.fetchall()]
+        if len(keys) == count:
+            break
+    return keys
+
+
+def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int, total: int) -> KeysetPage[T]:
+    """The page of that number (from 1), of `size` rows, as `keyset_page` would have come to it; its cursors lead on from there.
+
+    A deferred join: keys are counted off along an index over `ordering`, from the nearer end of `total` rows, and only the rows of
+    the page are read. Beyond the last page it is the last one. With a wrong `total` a page begins some rows from where it should.
+    """
+    columns = _columns_of(queryset, ordering)
+    pages = max(1, -(-total // size))
+    start = (min(max(number, 1), pages) - 1) * size
+    count = min(size, max(total - start, 0))
+    if start > total // 2:
+        keys = _keys(queryset, [column.reversed() for column in columns], total - start - count, count)[::-1]
+    else:
+        keys = _keys(queryset, columns, start, count)
+    found = queryset.order_by().in_bulk(keys)
+    items = [found[key] for key in keys if key in found]
+    return KeysetPage(
+        items=items,
+        next=_write(columns, items[-1], is_backward=False) if items and start + count < total else None,
+        previous=_write(columns, items[0], is_backward=True) if items and start else None,
+    )
+
+
+def _keys(queryset: QuerySet[Any], columns: list[_Column], skipped: int, count: int) -> list[Any]:
+    """`count` primary keys after the first `skipped`, in the order of `columns`."""
+    keys: list[Any] = []
+    for part in _ranges_after(columns, None):
+        rows = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk", flat=True)
+        found = list(rows[skipped : skipped + count - len(keys)])
+        skipped = 0 if found else skipped - rows.order_by().count()
+        keys += found
+        if len(keys) == count:
+            break
+    return keys
 
 
 def _columns_of(queryset: QuerySet[Any], ordering: Sequence[str]) -> list[_Column]:
@@ -186,7 +292,7 @@ def _fetch(queryset: QuerySet[T], ranges: list[_Range], count: int) -> list[T]:
     return rows
 
 
-def _write(columns: list[_Column], row: Model, *, is_backward: bool) -> str:
+def _write(columns: list[_Column], row: Model | dict[str, Any], *, is_backward: bool) -> str:
     names = [("-" if column.is_descending else "") + column.path for column in columns]
     values = [_pack(_value_of(row, column.path)) for column in columns]
     signed = _SIGNER.sign_object([names, values, int(is_backward)])
@@ -204,7 +310,9 @@ def _read(cursor: str, columns: list[_Column]) -> _Position:
     return _Position([_unpack(value) for value in values], bool(is_backward))
 
 
-def _value_of(row: Model, path: str) -> Any:
+def _value_of(row: Model | dict[str, Any], path: str) -> Any:
+    if isinstance(row, dict):  # of `values()`, the order among them
+        return row[path]
     value: Any = row
     for step in path.split("__"):
         value = getattr(value, step) if value is not None else None

@@ -9,6 +9,7 @@ component's context, which holds nothing else but `request` and `csrf_token`.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -17,7 +18,7 @@ from django.template import Engine
 from django.template.base import token_kwargs
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.templatetags.static import static
-from django.utils.html import conditional_escape, format_html, format_html_join, json_script
+from django.utils.html import escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 register = template.Library()
 
 _ATTRIBUTE_PREFIXES = ("hx_", "data_", "aria_")
-_BREAK_AFTER = "/\\_-."
+_BREAK_AFTER = re.compile(r"[/\\_.-]")
 
 # A state's value (of any model) -> (tone, icon). A tone is never alone: the icon and the state's word stand beside it.
 STATE_LOOKS: dict[str, tuple[str, str]] = {
@@ -161,8 +162,7 @@ def state_icon(state: str) -> str:
 @register.filter
 def breakable(text: str) -> SafeString:
     """Let a long file name or path wrap after its separators, and nowhere inside a word."""
-    escaped = (conditional_escape(char) + ("<wbr>" if char in _BREAK_AFTER else "") for char in str(text))
-    return mark_safe("".join(escaped))  # noqa: S308  (each character was escaped)
+    return mark_safe(_BREAK_AFTER.sub(r"\g<0><wbr>", escape(text)))  # noqa: S308  (nothing that is escaped has a separator in it)
 
 
 @register.filter

@@ -1,11 +1,18 @@
-// Cards that are put in order by dragging them. The server keeps the order and sends the list anew; buttons on each card do the same.
+// Items that are put in order by dragging them. The server keeps the order and sends the list anew; buttons on each item do the same.
+// <ol data-ordered="URL" data-ordered-as="rule"> of <li draggable="true" data-rule="ID" data-position="0">; without a name: "file".
 
 import { on } from "./dom.js";
 
 let dragged = null;
 
+/** What the items of a list are called in its requests, and in their own data attributes. */
+function nameIn(list) {
+  return list.dataset.orderedAs ?? "file";
+}
+
 function put(list, target) {
-  const values = { file: dragged.dataset.file, to: target.dataset.position };
+  const name = nameIn(list);
+  const values = { [name]: dragged.dataset[name], to: target.dataset.position };
   window.htmx.ajax("POST", list.dataset.ordered, { target: "#results", values });
 }
 
@@ -14,7 +21,7 @@ export function start() {
     dragged = item;
     item.classList.add("is-dragged");
     event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", item.dataset.file);
+    event.dataTransfer.setData("text/plain", item.dataset[nameIn(item.parentElement)]);
   });
   on("dragend", "[data-ordered] > [draggable]", (_event, item) => {
     item.classList.remove("is-dragged");

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.urls import reverse
 
 from catalog.choices import EditKind, EditState, Placement
-from catalog.errors import NothingToChangeError, ObjectNotFoundError, TooManyFilesError
+from catalog.errors import AskerGoneError, NothingToChangeError, ObjectNotFoundError, TooManyFilesError
 from catalog.models import BulkEdit, Collection, CollectionItem, Content, MediaFile, Series
 from catalog.search import index
+from catalog.selectors import edits as edit_selectors
 from catalog.services import arranging, bulk_edits, collections, tags
 from catalog.services.placement import place_all
 from mam.accounts.errors import PermissionDeniedError
@@ -257,6 +258,49 @@ def test_without_its_target_an_edit_stops_and_can_still_be_taken_back(files: lis
     run_pending(kinds=[bulk_edits.EDIT_JOB])
     assert state_of(edit) == EditState.UNDONE
     assert not other.files.exists()
+
+
+def test_a_change_whose_tag_was_merged_says_what_undoing_leaves(client: Client, files: list[MediaFile], operator: User) -> None:
+    tag, other = make_tag("Bluff"), make_tag("Call")
+    edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[tag], file_ids=[file.pk for file in files], user=operator)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    client.force_login(operator)
+    url, words = reverse("catalog:edit_detail", args=[edit.pk]), "Some of what it was done with was merged"
+    assert words not in client.get(url, headers=ENGLISH).content.decode()
+    tags.merge_tags(into=other, other=tag, user=operator)
+    assert words in client.get(url, headers=ENGLISH).content.decode()
+
+
+def test_a_change_stops_when_its_asker_was_deleted_and_goes_on_for_another(files: list[MediaFile], operator: User) -> None:
+    tag, asker = make_tag(), make_user("operator")
+    edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[tag], file_ids=[file.pk for file in files], user=asker)
+    asker.delete()
+    (job,) = run_pending(kinds=[bulk_edits.EDIT_JOB])
+    assert (job.state, job.error_code) == (JobState.FAILED, AskerGoneError.code)
+    assert not tag.files.exists()
+    bulk_edits.redo_edit(edit=edit, user=operator)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    assert tag.files.count() == len(files)
+
+
+def test_the_system_itself_changes_files(files: list[MediaFile]) -> None:
+    tag = make_tag()
+    bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[tag], file_ids=[files[0].pk], user=None)
+    run_pending(kinds=[bulk_edits.EDIT_JOB])
+    assert tag.files.count() == 1
+
+
+def test_who_changes_all_files_with_exact_words_learns_that_older_ones_are_left_out(
+    client: Client, files: list[MediaFile], operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = files[1].name.removesuffix(".mp4")
+    index.refresh_all()
+    client.force_login(operator)
+    url, said = reverse("catalog:search_edit"), "Older files are neither found nor changed."
+    assert said not in client.get(url, {"q": f'"{words}"'}, headers=ENGLISH).content.decode()
+    monkeypatch.setattr(edit_selectors, "PHRASE_FILES", 0)
+    assert said in client.get(url, {"q": f'"{words}"'}, headers=ENGLISH).content.decode()
+    assert said not in client.get(url, {"q": words}, headers=ENGLISH).content.decode()
 
 
 def test_nothing_and_too_much_are_refused(files: list[MediaFile], operator: User, monkeypatch: pytest.MonkeyPatch) -> None:

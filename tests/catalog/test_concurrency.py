@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.choices import Placement, ProbeReason
 from catalog.errors import CollectionCycleError
-from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Series, Tag
+from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Series, Source, Tag
 from catalog.services import arranging, collections, rollups, tags, technical
 from catalog.services.known import lock_files
 from catalog.services.placement import load_rules, place_files
@@ -148,3 +148,30 @@ def test_a_scan_and_the_analysis_of_its_files_neither_deadlock_nor_undo_each_oth
 
     at_once(scan, analyse, ask_again, curate)
     assert rollups.verify(source=source) == []
+
+
+def test_scans_that_place_what_they_find_and_curators_neither_deadlock_nor_miscount() -> None:
+    old_ns = 1_500_000_000 * 10**9
+    sources = [make_source() for _ in range(2)]
+
+    def scan(source: Source, order: int) -> None:
+        root = ensure_root(source=source)
+        tops = [Entry(name, True, 0, old_ns, old_ns, number) for number, name in enumerate("ABCD", start=100)]
+        found = register_listings(source=source, settle=timedelta(0), listings=[Listing(root.pk, tops, 0, timezone.now())])
+        for number, folder in enumerate(found.subfolders[::order]):
+            names = [Entry(f"{n}.mp4", False, 5, old_ns, old_ns, number * 100 + n) for n in range(20)]
+            listing = Listing(folder.pk, names, 0, timezone.now())
+            register_listings(source=source, settle=timedelta(0), listings=[listing], rules=load_rules())
+
+    def curate() -> None:
+        dice = random.Random(5)
+        for _ in range(30):
+            ids = list(MediaFile.objects.values_list("pk", flat=True))
+            if ids:
+                arranging.move_files(file_ids=dice.sample(ids, min(10, len(ids))), content=None, user=None)
+
+    at_once(*(lambda source=source, order=order: scan(source, order) for source, order in zip(sources, (1, -1), strict=True)), curate)
+    assert MediaFile.objects.count() == 2 * 4 * 20
+    assert not MediaFile.objects.filter(placement=Placement.RULE, content=None).exists()
+    assert all(series.total_contents == series.count for series in Series.objects.annotate(count=Count("contents")))
+    assert all(rollups.verify(source=source) == [] for source in sources)

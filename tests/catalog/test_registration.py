@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog.choices import Presence
-from catalog.models import Folder, MediaFile, Source
+from catalog.choices import Placement, Presence
+from catalog.models import Catalog, Content, Folder, MediaFile, Series, Source
 from catalog.services import moves, rollups
+from catalog.services.placement import load_rules, place_files
 from catalog.services.registration import Listing, Registered, ensure_root, register_listings
 from mam.lib.sources import Entry
-from tests.factories import make_source
+from tests.factories import make_rule, make_source
+
+if TYPE_CHECKING:
+    from catalog.rules import RuleBook
 
 pytestmark = pytest.mark.django_db
 
@@ -30,11 +35,10 @@ def clip(name: str, file_id: int | None, *, size_bytes: int = 5, mtime_ns: int =
     return Entry(name, False, size_bytes, mtime_ns, mtime_ns, file_id)
 
 
-def register(source: Source, *listings: tuple[Folder, list[Entry]], minutes: int = 0) -> Registered:
+def register(source: Source, *listings: tuple[Folder, list[Entry]], minutes: int = 0, rules: RuleBook | None = None) -> Registered:
     at = NOW + timedelta(minutes=minutes)
-    return register_listings(
-        source=source, settle=SETTLE, listings=[Listing(folder.pk, entries, OLD_NS, at) for folder, entries in listings]
-    )
+    found = [Listing(folder.pk, entries, OLD_NS, at) for folder, entries in listings]
+    return register_listings(source=source, settle=SETTLE, listings=found, rules=rules)
 
 
 def folders_of(source: Source, *names: str) -> list[Folder]:
@@ -139,3 +143,62 @@ def test_every_kind_of_file_counts_as_a_rebuild_counts_it() -> None:
     folder.refresh_from_db()
     assert (folder.total_files, folder.total_videos, folder.total_pending, folder.total_bytes) == (5, 1, 2, 25)
     assert rollups.verify(source=source) == []
+
+
+# --- placed as they are inserted --------------------------------------------------------------------------------------
+def test_new_files_are_placed_with_their_insert_as_they_would_be_afterwards() -> None:
+    names = ["ME_Day1_Part1.mp4", "ME_Day1_Part2.mxf", "HU.mp4", "sound.wav", "cover.jpg", "ME_Day1_Part2.ko.srt", "promo teaser.mp4"]
+    entries = [clip(name, 10 + number) for number, name in enumerate(names)]
+    make_rule(r"promo (?P<title>[^/]+)$", catalog_name="Promotion", series_name="All")
+
+    def works_of(catalog: str, rules: RuleBook | None) -> list[tuple[object, ...]]:
+        source = make_source()
+        (folder,) = folders_of(source, catalog)
+        found = register(source, (folder, entries), rules=rules)
+        assert len(found.arrived_ids) == (1 if rules else len(names))  # the subtitle
+        place_files(file_ids=found.arrived_ids)
+        rows = MediaFile.objects.filter(source=source).order_by("name").values_list("name", "content__title", "part_number", "placement")
+        totals = Series.objects.filter(contents__files__source=source).order_by("key").distinct()
+        return [*rows, *totals.values_list("key", "name", "year", "total_contents", "is_curated")]
+
+    assert works_of("WSOP", load_rules()) == works_of("HCL", None)
+
+
+def test_contents_that_are_there_already_get_the_new_files_and_are_not_counted_again() -> None:
+    source = make_source()
+    one, two = folders_of(source, "WSOP", "wsop")
+    register(source, (one, [clip("ME_Part1.mp4", 1)]), rules=load_rules())
+    register(source, (two, [clip("me_Part2.mp4", 2), clip("HU.mp4", 3)]), minutes=1, rules=load_rules())
+    assert sorted(Content.objects.values_list("title", "series__total_contents")) == [("HU", 2), ("ME", 2)]
+    assert list(MediaFile.objects.order_by("file_id").values_list("part_number", flat=True)) == [1, 2, None]
+
+
+def test_a_known_file_in_a_new_folder_keeps_what_a_curator_decided_and_makes_no_catalog() -> None:
+    source = make_source()
+    (here,) = folders_of(source, "WSOP")
+    register(source, (here, [clip("a.mp4", 1), clip("b.mp4", 2)]), rules=load_rules())
+    MediaFile.objects.filter(name="a.mp4").update(placement=Placement.CURATOR)
+    content_id = MediaFile.objects.get(name="a.mp4").content_id
+    root = ensure_root(source=source)
+    (there,) = [one for one in register(source, (root, [directory("WSOP", 100), directory("PAD", 300)])).subfolders if one.name == "PAD"]
+
+    found = register(source, (here, [clip("b.mp4", 2)]), (there, [clip("a.mp4", 1)]), minutes=1, rules=load_rules())
+
+    place_files(file_ids=found.arrived_ids)
+    assert (found.moved, found.added) == (1, 0)
+    assert (MediaFile.objects.get(name="a.mp4").folder_id, MediaFile.objects.get(name="a.mp4").content_id) == (there.pk, content_id)
+    assert list(Catalog.objects.values_list("name", flat=True)) == ["WSOP"]
+
+
+def test_placing_takes_the_same_few_statements_for_a_few_folders_and_for_many() -> None:
+    def statements(count: int) -> int:
+        source = make_source()
+        folders = folders_of(source, *(f"{number} of {count}" for number in range(count)))
+        rules = load_rules()
+        with CaptureQueriesContext(connection) as queries:
+            register(
+                source, *((folder, [clip(f"{n}.mp4", folder.pk * 1_000 + n) for n in range(count)]) for folder in folders), rules=rules
+            )
+        return len(queries)
+
+    assert statements(30) == statements(3) <= 32

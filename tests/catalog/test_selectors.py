@@ -51,7 +51,7 @@ def test_catalog_cards_count_and_lend_a_picture(viewer: User, django_assert_num_
     place_all()
     make_catalog("Empty")
     viewer.has_perm("catalog.view_library")  # loads the permissions
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         cards = {card.catalog.name: card for card in selectors.list_catalog_cards(user=viewer)}
     assert {name: (card.total_series, card.total_contents, card.poster_file_id) for name, card in cards.items()} == {
         "Empty": (0, 0, None),

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from catalog.models import Collection
-from mam.lib.bulk import add_to_rows, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from catalog.models import Catalog, Collection, Series
+from mam.lib.bulk import add_to_rows, database_time, ids_by, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +78,34 @@ def test_sums_are_added_to_what_is_there() -> None:
     first, second = (Collection.objects.create(name=name, position=10) for name in ("a", "b"))
     add_to_rows(Collection, ["position"], [(5, first.pk), (-3, second.pk)])
     assert stored("position") == [(15,), (7,)]
+
+
+def test_rows_are_found_by_pairs_of_a_number_and_a_text() -> None:
+    catalogs = [Catalog.objects.create(key=f"{n}", name=f"{n}") for n in range(2)]
+    made = {
+        (one.pk, key): Series.objects.create(catalog=one, key=key, name="s").pk for one in catalogs for key in ODD_NAMES if len(key) < 120
+    }
+    wanted = [*made, (catalogs[0].pk, "unknown"), (0, ODD_NAMES[0])]
+    assert ids_by(Series, ("catalog_id", "key"), wanted) == made
+    assert ids_by(Series, ("catalog_id", "key"), []) == {}
+
+
+def test_a_row_that_may_not_be_takes_all_others_with_it() -> None:
+    ids = reserve_ids(Collection, 2)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows(Collection, COLUMNS, rows_of([*ids, ids[0]], ["a", "b", "c"]))
+    assert stored("pk") == []
+    insert_rows(Collection, COLUMNS, rows_of(ids, ["a", "b"]))
+    assert stored("name") == [("a",), ("b",)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_refused_outside_of_a_transaction_do_not_come_with_the_next() -> None:
+    ids = reserve_ids(Collection, 3)
+    with pytest.raises(IntegrityError):
+        insert_rows(Collection, COLUMNS, rows_of([ids[0], ids[0]], ["a", "b"]))
+    insert_rows(Collection, COLUMNS, rows_of(ids[2:], ["c"]))
+    assert stored("name") == [("c",)]
 
 
 def test_nothing_to_write_asks_nothing() -> None:

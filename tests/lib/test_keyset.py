@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mam.jobs.models import Job
-from mam.lib.keyset import CursorMismatchError, InvalidCursorError, keyset_page
+from mam.lib.keyset import CursorMismatchError, InvalidCursorError, jump, keyset_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,3 +161,34 @@ def begins_at_its_row(sql: str) -> bool:
         cursor.execute(f"{explain} {sql}")
         plan = " ".join(str(row[-1]) for row in cursor.fetchall())
     return wanted in plan and not any(word in plan for word in unwanted)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(rows=JOBS, columns=COLUMNS, signs=st.lists(st.sampled_from(["", "-"]), min_size=4, max_size=4), size=st.integers(1, 5))
+def test_a_page_by_its_number_is_the_page_that_paging_comes_to(
+    db: None, rows: list[dict[str, Any]], columns: list[str], signs: list[str], size: int
+) -> None:
+    ordering = [sign + column for sign, column in zip(signs, columns, strict=False)]
+    make_jobs(rows)
+    walked, number = keyset_page(Job.objects.all(), ordering, None, size), 1
+    while True:
+        assert jump(Job.objects.all(), ordering, number, size, len(rows)) == walked
+        if walked.next is None:
+            break
+        walked, number = keyset_page(Job.objects.all(), ordering, walked.next, size), number + 1
+    assert jump(Job.objects.all(), ordering, number + 5, size, len(rows)) == walked  # beyond the last
+
+
+def test_a_page_by_its_number_reads_only_its_own_rows_in_full() -> None:
+    make_jobs([{"kind": str(number)} for number in range(9)])
+    with CaptureQueriesContext(connection) as queries:
+        page = jump(Job.objects.all(), ["id"], 4, 2, 9)
+    assert [job.kind for job in page.items] == ["6", "7"]
+    keys, _rows = (query["sql"] for query in queries)
+    assert "kind" not in keys and "OFFSET 1" in keys  # from the nearer end
+
+
+def test_rows_of_values_have_the_same_cursors_as_objects() -> None:
+    make_jobs([{"kind": "a"}, {"kind": "b"}, {"kind": "c"}])
+    rows = keyset_page(Job.objects.values("id", "kind"), ["kind"], None, 2)  # type: ignore[type-var]
+    assert rows.next == keyset_page(Job.objects.all(), ["kind"], None, 2).next

@@ -36,9 +36,12 @@ def to_bytes(name: str) -> bytes:
 
 def from_utf16(name: bytes | memoryview) -> str:
     """Storable text of a name on the wire (UTF-16LE)."""
-    text = utf_16_le_decode(name, "surrogatepass", True)[0]  # without the detour through `bytes.decode`: once per file of a scan
-    if text.isascii():
-        return text
+    text = utf_16_le_decode(name, "surrogatepass", True)[0]  # without the detour through `bytes.decode`
+    return text if text.isascii() else storable(text)
+
+
+def storable(text: str) -> str:
+    """Storable text of a name that is no valid text: it may hold lone surrogates."""
     if max(text) < "\ud800":
         return text
     text = _MAPPED_SURROGATES.sub(lambda found: "".join(chr(_SURROGATE_BASE + unit) for unit in _units(found[0])), text)

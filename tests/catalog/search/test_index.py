@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
@@ -11,10 +12,11 @@ from django.db import close_old_connections, connection, transaction
 
 from catalog.choices import Presence
 from catalog.models import Collection, MediaFile, SearchChange, SearchEntry, SearchWord
-from catalog.search import documents, index, triggers
+from catalog.search import index, postings, triggers
 from catalog.services import arranging, collections, players, tags, works
 from catalog.services.files import update_file
 from mam.jobs.models import Job
+from mam.lib.triggers import installed
 from tests.factories import make_collection, make_content, make_file, make_player, make_series, make_source, make_tag
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from pytest_django import DjangoCaptureOnCommitCallbacks
 
-    from catalog.search.documents import Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -149,7 +150,7 @@ def test_a_rebuild_forgets_words_that_nothing_has(film: MediaFile) -> None:
 
 
 def test_triggers_that_a_migration_dropped_come_back_and_everything_is_compared(film: MediaFile) -> None:
-    name, table = next(item for item in triggers._installed(connection).items() if item[1] == "catalog_tag")
+    name, table = next(item for item in installed(connection, triggers.FAMILY).items() if item[1] == "catalog_tag")
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER {name} ON {table}" if connection.vendor == "postgresql" else f"DROP TRIGGER {name}")
     film.tags.update(name="Semibluff")
@@ -196,36 +197,31 @@ def test_changes_made_while_others_are_indexed_are_indexed_too() -> None:
     assert all("take14" in words_of(file) for file in files)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_older_entry_never_replaces_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One makes an entry, and is slow; meanwhile the file changes, and another makes its entry."""
+def test_facts_are_read_after_the_block_was_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for another who wrote the same entry would else put an older one in its place."""
     file = make_file("film.mp4")
-    make_entries = documents.make_entries
+    lock = postings.lock
 
-    def slowly(file_ids: Iterable[int]) -> list[Entry]:
-        made = make_entries(list(file_ids))
-        monkeypatch.setattr(index, "make_entries", make_entries)
+    def change_and_lock(file_ids: Iterable[int]) -> None:
+        lock(list(file_ids))
         MediaFile.objects.filter(pk=file.pk).update(title="Newer")
-        index.refresh()
-        return made
 
-    monkeypatch.setattr(index, "make_entries", slowly)
+    monkeypatch.setattr(postings, "lock", change_and_lock)
     index.refresh()
     assert "newer" in words_of(file)
-    assert not SearchChange.objects.exists()
 
 
-def test_an_index_of_other_tokens_is_replaced() -> None:
-    is_postgresql = connection.vendor == "postgresql"
-    names = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'search_vector%'"
-    if not is_postgresql:
-        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'catalog_searchfts'"
-    with connection.cursor() as cursor:
-        if is_postgresql:
-            cursor.execute("CREATE INDEX search_vector_00000000 ON catalog_searchentry (size_bytes)")
-        triggers.install(connection)
-        cursor.execute(names)
-        assert [name for (name,) in cursor.fetchall()] == [triggers._INDEX if is_postgresql else triggers.FTS]
+def test_a_killed_rebuild_leaves_the_words_as_they_were(film: MediaFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "check", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        index.rebuild()
+    assert SearchWord.objects.filter(word="film").exists()
+
+
+def test_the_comparison_brings_back_words_that_were_lost(film: MediaFile) -> None:
+    SearchWord.objects.all().delete()
+    index.check()
+    assert {"film", "아이"} <= set(SearchWord.objects.values_list("word", flat=True))
 
 
 def test_many_changes_of_a_transaction_ask_once(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> None:

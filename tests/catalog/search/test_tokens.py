@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from catalog.search import values
 from catalog.search.facets import lines_of, minutes_of, year_in
 from catalog.search.query import Field, Query, Term, parse
-from catalog.search.tokens import index_tokens, pieces, query_tokens, spans
+from catalog.search.tokens import index_tokens, pieces, query_tokens, spans, words
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_text_has_the_tokens_of_what_finds_it(searched: str, text: str) -> Non
 @given(st.text(max_size=80))
 def test_every_word_of_a_text_finds_it(text: str) -> None:
     have = index_tokens(text)
-    for word in text.split():
+    for word in words(text):
         assert set(query_tokens(word)) <= have or len(word) == 1
     assert all(token and not set(token) & set(" _-.'\"\\") for token in have)
 

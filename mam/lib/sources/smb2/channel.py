@@ -1,6 +1,7 @@
 """An authenticated SMB2 session on a socket: numbering, credits, compounds, signing, sealing. One thread at a time.
 
-Requests are sent without waiting (`send`) and answered in any order (`collect`), so several can be under way. Replies are matched
+Requests are sent without waiting (`send`) and answered in any order (`collect`), so several can be under way. Several may be given to
+the network together (`post`): a system call costs either side more than what it carries. Replies are matched
 by message id: an answer that comes late cannot be taken for another one. Everything that goes wrong below the level of an
 NTSTATUS is a TransientError, after which the channel is of no use.
 """
@@ -72,6 +73,7 @@ class Channel:
         self._replies: dict[int, Reply] = {}
         self._unanswered: set[int] = set()
         self._ignored: set[int] = set()  # unanswered, and nobody will ask
+        self._outgoing: list[bytes] = []  # posted
         self._is_broken = False
 
     @property
@@ -91,6 +93,12 @@ class Channel:
 
     def send(self, requests: Sequence[Request]) -> list[int]:
         """Send requests as one compound; their message ids. Waits for answers only while it lacks the credits."""
+        numbers = self.post(requests)
+        self.flush()
+        return numbers
+
+    def post(self, requests: Sequence[Request]) -> list[int]:
+        """As `send`, but they may wait here until the next `send`, `flush` or look for an answer."""
         costs = [self._cost(request) for request in requests]
         while self._credits < sum(costs):
             if not self._unanswered:
@@ -105,8 +113,19 @@ class Channel:
             self._next_id += cost
             self._credits -= cost
         self._unanswered.update(numbers)
-        self._transmit(message)
+        self._outgoing.append(self.session.sealer.seal(message) if self.session.sealer else message)
         return numbers
+
+    def flush(self) -> None:
+        """Send what was posted."""
+        if not self._outgoing:
+            return
+        frames = b"".join(len(frame).to_bytes(4, "big") + frame for frame in self._outgoing)
+        self._outgoing.clear()
+        try:
+            self._sock.sendall(frames)
+        except OSError as error:
+            raise self._broken_by(error) from error
 
     def collect(self, number: int) -> Reply:
         """The answer to a message sent before."""
@@ -167,13 +186,6 @@ class Channel:
             message = message[:48] + signature + message[HEADER_BYTES:]
         return message
 
-    def _transmit(self, message: bytes) -> None:
-        frame = self.session.sealer.seal(message) if self.session.sealer else message
-        try:
-            self._sock.sendall(len(frame).to_bytes(4, "big") + frame)
-        except OSError as error:
-            raise self._broken_by(error) from error
-
     def _has_input(self, timeout_s: float) -> bool:
         """Whether `_receive` has something to read: buffered, waiting in the socket, or the end of it."""
         if self._is_broken:
@@ -191,6 +203,7 @@ class Channel:
 
     def _receive(self) -> None:
         """Read one frame and file the replies in it."""
+        self.flush()
         try:
             length = int.from_bytes(self._incoming.read(4), "big")
             frame = self._incoming.read(length) if 0 < length < _MAX_FRAME_BYTES else b""

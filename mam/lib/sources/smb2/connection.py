@@ -60,10 +60,12 @@ class SmbConnection:
     def list_directories(self, folders: Sequence[tuple[str, ...]]) -> list[Listing]:
         """Ask for all of them before reading the first answer: the server always has the next one to work on."""
         asked = [self._ask_for_listing(parts) for parts in folders]
-        return [
+        answers = [
             self._take_answer(parts, numbers) if isinstance(numbers, list) else numbers
             for parts, numbers in zip(folders, asked, strict=True)
         ]
+        self._channel.flush()
+        return answers
 
     def _ask_for_listing(self, parts: tuple[str, ...]) -> list[int] | SourceError:
         """One round trip for an ordinary folder: open it and ask for two buffers, of which the second says "no more"."""
@@ -73,7 +75,7 @@ class SmbConnection:
             return error
         open_folder = m.create(path, access=m.FILE_READ_DATA | m.FILE_READ_ATTRIBUTES, options=m.OPTION_DIRECTORY)
         ask = m.query_directory(m.RELATED_HANDLE, LISTING_BUFFER_BYTES)
-        return self._channel.send([open_folder, ask, ask])
+        return self._channel.post([open_folder, ask, ask])
 
     def _take_answer(self, parts: tuple[str, ...], numbers: list[int]) -> Listing:
         opened, *replies = [self._channel.collect(number) for number in numbers]
@@ -87,7 +89,7 @@ class SmbConnection:
         except SourceError as error:
             return as_answer(error)
         finally:
-            self.close_file(handle)
+            self._channel.ignore(self._channel.post([m.close(handle)])[0])
 
     def _list(self, handle: bytes, replies: list[Reply], parts: tuple[str, ...]) -> list[Entry]:
         entries, dots, is_complete = self._take_listing(replies, parts)

@@ -6,6 +6,7 @@ A request body starts after the 64-byte header; a reply is the whole message, be
 from __future__ import annotations
 
 import struct
+from codecs import utf_16_le_decode
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -62,6 +63,7 @@ _BUFFER_REPLY = struct.Struct("<HHI")
 _READ_REPLY = struct.Struct("<HBBI")
 _FULL_ENTRY = struct.Struct("<I20xqqq8xIII4xq")  # MS-FSCC 2.4.17, but for the name: next, mtime, ctime, size, attributes, ...
 _NOTIFY_ENTRY = struct.Struct("<III")
+_make_tuple = tuple.__new__  # half of the time of calling a named tuple
 
 
 class Command(IntEnum):
@@ -179,16 +181,19 @@ def parse_query_directory(reply: memoryview) -> Listed:
     at, step = 0, 1
     while step and data:  # the innermost loop of every scan: no calls that can be avoided
         step, written, changed, size, attributes, name_bytes, tag, file_id = _FULL_ENTRY.unpack_from(data, at)
-        name = names.from_utf16(data[at + 80 : at + 80 + name_bytes])
+        name = utf_16_le_decode(data[at + 80 : at + 80 + name_bytes], "surrogatepass", True)[0]
         at += step
-        if name == "." or name == "..":
+        if not name.isascii():
+            name = names.storable(name)
+        elif name == "." or name == "..":
             dots += 1
             continue
         if attributes & ATTRIBUTE_REPARSE_POINT and tag & _NAME_SURROGATE:
             continue
         is_dir = attributes & ATTRIBUTE_DIRECTORY != 0
         mtime_ns, ctime_ns = (written - _EPOCH_1601) * 100, (changed - _EPOCH_1601) * 100
-        entries.append(Entry(name, is_dir, 0 if is_dir else size, mtime_ns, ctime_ns, file_id if file_id not in _NO_FILE_ID else None))
+        facts = (name, is_dir, 0 if is_dir else size, mtime_ns, ctime_ns, file_id if file_id not in _NO_FILE_ID else None)
+        entries.append(_make_tuple(Entry, facts))
     return Listed(entries, dots)
 
 

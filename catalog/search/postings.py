@@ -1,0 +1,214 @@
+"""Which files have a token, as compressed bitmaps (Roaring, https://roaringbitmap.org): the only writer of SearchBlock and SearchPosting.
+
+They find words and count facets, the same on every database. FTS5 walks every posting of every spelling of a word, GIN has no order and
+so reads all of a word's files before the newest are known: among a million files a page takes several times as long by them
+(docs/benchmarks.md).
+
+They are kept in blocks of neighbouring ids, so that a changed file costs kilobytes (a new one in a full block a quarter of a megabyte).
+Who writes locks the block first: changes of one block come one after the other. Its revision, another one each time, tells readers whether
+what they hold in memory is still true.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter, defaultdict
+from functools import cached_property, reduce
+from operator import and_, or_
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from pyroaring import BitMap
+
+from catalog.models import SearchBlock, SearchEntry, SearchPosting
+from catalog.search.rows import lies_in
+from mam.lib.bulk import among, chunks, insert_rows, update_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from catalog.search.documents import Entry
+    from catalog.search.wanted import Clause, Tokens, Wanted
+
+BLOCK = 1 << 16  # ids: one container of a Roaring bitmap
+_LOOKED_AT = 2_000  # rows of entries read together for a range
+
+_Stored = dict[str, tuple[int, BitMap]]  # token -> id of its row, and its files
+_Changes = defaultdict[int, defaultdict[str, BitMap]]  # number of the block -> token -> files
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+class Postings:
+    """The matches of a search with words or fields."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+
+    def newest(self, limit: int, up_to: int | None = None) -> list[int]:
+        """Ids of the newest ones, none newer than `up_to`; newest first."""
+        end = len(self._ids) if up_to is None else self._ids.rank(up_to)
+        if not self._wanted.ranges:
+            return list(self._ids[max(0, end - limit) : end])[::-1]
+        found: list[int] = []
+        while end and len(found) < limit:
+            start = max(0, end - _LOOKED_AT)
+            found += self._in_ranges(self._ids[start:end])
+            end = start
+        return found[:limit]
+
+    def count(self, limit: int) -> int:
+        """How many, no further than `limit`."""
+        return len(self.newest(limit)) if self._wanted.ranges else min(len(self._ids), limit)
+
+    @cached_property
+    def _ids(self) -> BitMap:
+        """What has the tokens, whatever its ranges."""
+        wanted = self._wanted
+        have = files_by_token({token for clause in (*wanted.clauses, wanted.excluded) for tokens in clause for token in tokens})
+
+        def all_of(tokens: Tokens) -> BitMap:
+            return reduce(and_, (have[token] for token in tokens))
+
+        def one_of(clause: Clause) -> BitMap:
+            return reduce(or_, map(all_of, clause), BitMap())
+
+        return reduce(and_, map(one_of, wanted.clauses)) - one_of(wanted.excluded)
+
+    def _in_ranges(self, ids: BitMap) -> list[int]:
+        rows = SearchEntry.objects.filter(lies_in(self._wanted.ranges), pk__in=among(ids))
+        return sorted(rows.values_list("pk", flat=True), reverse=True)
+
+
+def files_by_token(tokens: Collection[str]) -> defaultdict[str, BitMap]:
+    """Token -> the files that have it; none for what nothing has. One query."""
+    parts: defaultdict[str, list[BitMap]] = defaultdict(list)
+    for token, ids in SearchPosting.objects.filter(token__in=tokens).values_list("token", "ids"):
+        parts[token].append(_unpacked(ids))
+    return defaultdict(BitMap, {token: BitMap.union(*found) for token, found in parts.items()})
+
+
+# --- counting ---------------------------------------------------------------------------------------------------------
+class FacetCounts:
+    """The bitmaps of all facets in memory, 25 MB for a million files; of blocks that changed they are read anew. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revisions: dict[int, int] = {}
+        self._having: dict[str, BitMap] = {}  # facet -> files; replaced, never changed
+
+    def of(self, ids: Iterable[int]) -> Counter[str]:
+        """Facet token -> how many of these files have it."""
+        files, having = BitMap(ids), self._refreshed()
+        return +Counter({token: some.intersection_cardinality(files) for token, some in having.items()})
+
+    def _refreshed(self) -> dict[str, BitMap]:
+        # Before the postings: they may be newer than this says, and are then read once more.
+        revisions = dict(SearchBlock.objects.values_list("pk", "revision"))
+        with self._lock:
+            changed = {number for number, revision in revisions.items() ^ self._revisions.items()}
+            for number in changed:
+                self._having = _with_block(self._having, number)
+            self._revisions = revisions
+            return self._having
+
+
+def _with_block(having: dict[str, BitMap], number: int) -> dict[str, BitMap]:
+    """The facets' files with those of one block as they are now."""
+    rows = SearchPosting.objects.filter(is_facet=True, block=number).values_list("token", "ids")
+    now = {token: _unpacked(ids) for token, ids in rows}
+    block = BitMap(range(number * BLOCK, (number + 1) * BLOCK))
+    return {token: (having.get(token, BitMap()) - block) | now.get(token, BitMap()) for token in having.keys() | now.keys()}
+
+
+facet_counts = FacetCounts()
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+def lock(file_ids: Iterable[int]) -> None:
+    """Inside a transaction, before entries of these files are read that may be changed. Their blocks have another revision then."""
+    numbers = {file_id // BLOCK for file_id in file_ids}
+    SearchBlock.objects.bulk_create((SearchBlock(number=number) for number in sorted(numbers)), ignore_conflicts=True)
+    blocks = SearchBlock.objects.select_for_update().filter(pk__in=numbers).order_by("pk")
+    for block in list(blocks):
+        if not block.revision:
+            _write(block.number, _stored(block.number), _made(block.number))
+    blocks.update(revision=1 + secrets.randbits(62))
+
+
+def make_missing() -> None:
+    """Postings of all blocks that have none yet, the newest first: they bring what was indexed before there were any."""
+    last = SearchEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
+    known = set(SearchBlock.objects.exclude(revision=0).values_list("pk", flat=True))
+    for number in range(-1 if last is None else last // BLOCK, -1, -1):
+        if number not in known:
+            with transaction.atomic():
+                lock([number * BLOCK])
+
+
+def change(*, before: Iterable[Entry], after: Iterable[Entry]) -> None:
+    """Entries of files in locked blocks were `before` and are `after`; a file may be in one of them only."""
+    had, have = ({entry.file_id: _tokens(entry.words, entry.facets) for entry in entries} for entries in (before, after))
+    lost: _Changes = defaultdict(lambda: defaultdict(BitMap))
+    got: _Changes = defaultdict(lambda: defaultdict(BitMap))
+    for file_id in had.keys() | have.keys():
+        old, new = had.get(file_id, frozenset()), have.get(file_id, frozenset())
+        for changes, tokens in ((lost, old - new), (got, new - old)):
+            for token in tokens:
+                changes[file_id // BLOCK][token].add(file_id)
+    for number in sorted(lost.keys() | got.keys()):
+        stored = _stored(number, lost[number].keys() | got[number].keys())
+        now = dict.fromkeys(got[number], BitMap()) | {token: ids for token, (_, ids) in stored.items()}
+        _write(number, stored, {token: (ids - lost[number][token]) | got[number][token] for token, ids in now.items()})
+
+
+def check() -> int:
+    """Compare all blocks with the entries, one after the other, and repair; return how many were wrong."""
+    last = SearchEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    numbers = {*range(last // BLOCK + 1), *SearchBlock.objects.values_list("pk", flat=True)}
+    return sum(map(_check, sorted(numbers)))
+
+
+@transaction.atomic
+def _check(number: int) -> bool:
+    lock([number * BLOCK])
+    stored = _stored(number)
+    return _write(number, stored, dict.fromkeys(stored, BitMap()) | _made(number))
+
+
+def _made(number: int) -> dict[str, BitMap]:
+    """The postings of a block, from its entries."""
+    made: defaultdict[str, BitMap] = defaultdict(BitMap)
+    entries = SearchEntry.objects.filter(pk__gte=number * BLOCK, pk__lt=(number + 1) * BLOCK)
+    for file_id, words, facets in entries.values_list("pk", "words", "facets").iterator():
+        for token in _tokens(words, facets):
+            made[token].add(file_id)
+    return made
+
+
+def _stored(number: int, tokens: Collection[str] | None = None) -> _Stored:
+    """The postings of a block as they are: of all tokens, or of some."""
+    rows = SearchPosting.objects.filter(block=number)
+    found = [rows] if tokens is None else [rows.filter(token__in=part) for part in chunks(tokens)]
+    return {token: (pk, _unpacked(ids)) for some in found for pk, token, ids in some.values_list("pk", "token", "ids")}
+
+
+def _write(number: int, stored: _Stored, right: Mapping[str, BitMap]) -> bool:
+    """Make the postings of a locked block that are `stored` what is `right`; return whether that is a change."""
+    none = (0, BitMap())
+    changed = {token: ids for token, ids in right.items() if ids != stored.get(token, none)[1]}
+    gone = [stored[token][0] for token, ids in changed.items() if not ids]
+    SearchPosting.objects.filter(pk__in=among(gone)).delete()
+    known = ((ids.serialize(), stored[token][0]) for token, ids in changed.items() if ids and token in stored)
+    update_rows(SearchPosting, ["ids"], known)
+    fresh = ((number, token, "_" in token, ids.serialize()) for token, ids in changed.items() if token not in stored)
+    insert_rows(SearchPosting, ["block", "token", "is_facet", "ids"], fresh)
+    return bool(changed)
+
+
+def _tokens(words: str, facets: str) -> frozenset[str]:
+    return frozenset((words + facets).split())
+
+
+def _unpacked(ids: bytes | memoryview) -> BitMap:
+    return BitMap.deserialize(bytes(ids))

@@ -1,0 +1,30 @@
+"""What a search wants of a file, as every index is asked it. No queries here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+Tokens = tuple[str, ...]  # all of them
+Clause = tuple[Tokens, ...]  # one of them
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """low <= column < high of SearchEntry; None: no border. Where a value is not known (-1) no range holds."""
+
+    column: str
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What matches: every one of `clauses`, none of `excluded`, all `ranges`."""
+
+    clauses: tuple[Clause, ...] = ()
+    excluded: tuple[Tokens, ...] = ()
+    ranges: tuple[Range, ...] = ()
+
+    def also(self, *clauses: Clause) -> Wanted:
+        """This, narrowed."""
+        return replace(self, clauses=tuple(dict.fromkeys((*self.clauses, *clauses))))

@@ -1,0 +1,120 @@
+"""The bitmaps say what the entries say, whoever wrote them, in whatever order, and are repaired where they do not."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from pyroaring import BitMap
+
+from catalog.models import MediaFile, SearchBlock, SearchChange, SearchEntry, SearchPosting
+from catalog.search import index, postings
+from catalog.search.engines import engine
+from catalog.search.postings import facet_counts
+from catalog.search.wanted import Range, Wanted
+from catalog.services import tags
+from tests.factories import make_file, make_source, make_tag
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+def make_files(count: int) -> list[int]:
+    source = make_source()
+    return [make_file(f"Clip {number} {'bluff' if number % 3 else 'cooler'}.mp4", source=source).pk for number in range(count)]
+
+
+def counted() -> Counter[str]:
+    """Facets of all entries, one by one."""
+    return Counter(token for facets in SearchEntry.objects.values_list("facets", flat=True) for token in facets.split())
+
+
+def all_ids() -> list[int]:
+    return list(SearchEntry.objects.values_list("pk", flat=True))
+
+
+def test_whatever_changes_they_count_what_the_entries_hold() -> None:
+    dice, ids = random.Random(7), make_files(30)
+    chosen = [make_tag(name) for name in ("Bluff", "Cooler", "Hero")]
+    for _round in range(12):
+        some = dice.sample(ids, 5)
+        match dice.choice(("tag", "kind", "delete", "make")):
+            case "tag":
+                tags.add_tags(file_ids=some, tags=[dice.choice(chosen)], user=None)
+            case "kind":
+                MediaFile.objects.filter(pk__in=some).update(kind=dice.choice(("audio", "image", "video")), width_px=1920, height_px=1080)
+            case "delete":
+                MediaFile.objects.filter(pk__in=some[:2]).delete()
+                ids = [pk for pk in ids if pk not in some[:2]]
+            case _:
+                ids += make_files(3)
+        index.refresh_all()
+        assert facet_counts.of(all_ids()) == counted()
+        assert postings.check() == 0
+    assert not SearchPosting.objects.filter(ids=BitMap().serialize()).exists()
+
+
+def test_what_somebody_broke_is_repaired() -> None:
+    make_files(6)
+    index.refresh_all()
+    SearchPosting.objects.filter(token="kind_video").delete()
+    SearchPosting.objects.create(block=0, token="kind_ghost", is_facet=True, ids=BitMap([1]).serialize())
+    assert index.check().wrong == 1
+    assert facet_counts.of(all_ids()) == counted()
+    assert index.check().wrong == 0
+
+
+def test_a_block_without_postings_gets_all_of_them_with_its_next_change() -> None:
+    """As after the migration that brought them."""
+    ids = make_files(6)
+    index.refresh_all()
+    SearchPosting.objects.all().delete()
+    SearchBlock.objects.all().delete()
+    SearchChange.objects.create(file_id=ids[0])
+    index.refresh_all()
+    assert facet_counts.of(all_ids()) == counted()
+    assert postings.check() == 0
+
+
+def test_blocks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "BLOCK", 4)
+    ids = make_files(11)
+    index.refresh_all()
+    assert SearchBlock.objects.count() >= 3
+    assert facet_counts.of(ids) == counted()
+    wanted = Wanted(clauses=((("bluff",),),))
+    expected = sorted((pk for number, pk in enumerate(ids) if number % 3), reverse=True)
+    assert engine(wanted).newest(100) == expected
+    assert engine(wanted).newest(2, up_to=expected[2]) == expected[2:4]
+    assert postings.check() == 0
+
+
+def test_a_range_is_looked_up_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "_LOOKED_AT", 3)
+    ids = make_files(12)
+    for number, pk in enumerate(ids):
+        MediaFile.objects.filter(pk=pk).update(size_bytes=number)
+    index.refresh_all()
+    found = engine(Wanted(clauses=((("clip",),),), ranges=(Range("size_bytes", 2, 9),)))
+    assert found.newest(100) == ids[8:1:-1]
+    assert found.newest(2) == ids[8:6:-1]
+    assert (found.count(100), found.count(3)) == (7, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_write_the_same_block_lose_nothing() -> None:
+    ids = make_files(40)
+    index.refresh_all()
+    halves, marks = (ids[::2], ids[1::2]), [make_tag("One"), make_tag("Two")]
+
+    def put(half: int) -> None:
+        for pk in halves[half]:
+            tags.add_tags(file_ids=[pk], tags=[marks[half]], user=None)
+            index.refresh()
+
+    at_once(lambda: put(0), lambda: put(1))
+    index.refresh_all()
+    assert facet_counts.of(ids) == counted()
+    assert [counted()[f"tag_{mark.pk}"] for mark in marks] == [20, 20]
+    assert postings.check() == 0
