@@ -19,7 +19,10 @@ NARROWED = f"{MISSPELT} ext:mxf"
 
 
 def walk(user: User) -> dict[str, float]:
-    """Seconds of each step, asked the second time, with no answer kept: the first one waits for templates and the disk."""
+    """Seconds of each step. Pages of the search are asked the second time, with no answer kept: the first waits for templates and disk.
+
+    What is changed is in the search only when the index job has read it; that is not in these times.
+    """
     from django.core.cache import caches  # noqa: PLC0415  (Django is set up by now)
     from django.core.management import call_command  # noqa: PLC0415
     from django.test import Client, override_settings  # noqa: PLC0415

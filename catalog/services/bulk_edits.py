@@ -167,11 +167,11 @@ def _to_noted(act: Callable[[Any, list[int], User | None], list[int]]) -> Callab
 
 
 def _collect(targets: dict[int, Any], file_ids: list[int], user: User | None) -> Changes:
-    return {str(pk): collections.add_files(collection=target, file_ids=file_ids, user=user) for pk, target in targets.items()}
+    return {str(pk): collections.add_files(collection=target, file_ids=file_ids, user=user) for pk, target in sorted(targets.items())}
 
 
 def _take_out(targets: dict[int, Any], changes: Changes, user: User | None) -> None:
-    for pk, target in targets.items():
+    for pk, target in sorted(targets.items()):
         collections.remove_files(collection=target, file_ids=changes[str(pk)], user=user)
 
 

@@ -194,7 +194,7 @@ def test_the_answer_costs_a_fixed_number_of_queries(browser: Client, django_asse
     file = make_film(audios=3)
     make_stream_rows(file, "v1080", "v720", "v480", "v360", "a0", "a1", "a2", "s0", "s1")
     playback_of(browser, file)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         playback_of(browser, file)
 
 
