@@ -16,7 +16,7 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.databases import run_on_each, set_up
+from benchmarks.databases import analyse, compare_on_each, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def measure() -> None:
     from catalog.services.generating import generate  # noqa: PLC0415
 
     generate(files=FILES, seed=1)
-    _analyse()
+    analyse()
     ask = _asker()
     _answer.update(_json(ask(PATH)))
     if _json(ask(REFERENCE)) != _answer or len(_answer["items"]) != 50:
@@ -98,20 +98,9 @@ def _rate(ask: Callable[[str], bytes], path: str) -> float:
     return count / (time.perf_counter() - started)
 
 
-def _analyse() -> None:
-    from django.db import connection  # noqa: PLC0415
-
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-
-
 def main() -> int:
-    ratios = []
-    for engine, result in run_on_each("benchmarks.api_list").items():
-        ours, reference = result["ours"], result["reference"]
-        ratios.append(ours / reference)
-        sys.stdout.write(f"{engine}: ours {ours:,.0f} requests/s, from memory {reference:,.0f} requests/s, ratio {ours / reference:.2f}\n")
-    sys.stdout.write(f"api_list ratio {min(ratios):.2f} (ours/reference)\n")
+    ratio = compare_on_each("api_list", "from memory", "requests/s")
+    sys.stdout.write(f"api_list ratio {ratio:.2f} (ours/reference)\n")
     return 0
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.fixtures.servers import postgres_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -39,6 +39,25 @@ def run_on_each(module: str) -> dict[str, dict[str, float]]:
             output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
         results[engine] = {key: float(value) for key, value in (line.split() for line in output.splitlines())}
     return results
+
+
+def compare_on_each(name: str, reference: str, unit: str = "rows/s", more: Callable[[dict[str, float]], str] | None = None) -> float:
+    """Run `benchmarks.NAME` on each engine, where it prints rates as `ours` and `reference`; tell both sides. The worse ratio."""
+    ratios = []
+    for engine, found in run_on_each(f"benchmarks.{name}").items():
+        ratio = found["ours"] / found["reference"]
+        ratios.append(ratio)
+        rates = f"ours {found['ours']:,.0f} {unit}, {reference} {found['reference']:,.0f} {unit}"
+        sys.stdout.write(f"{engine}: {rates}, ratio {ratio:.2f}{more(found) if more else ''}\n")
+    return min(ratios)
+
+
+def analyse() -> None:
+    """Let the database look at what it holds, as it does by itself after a while."""
+    from django.db import connection  # noqa: PLC0415
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def set_up() -> None:

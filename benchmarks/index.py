@@ -13,7 +13,7 @@ import resource
 import sys
 import time
 
-from benchmarks.databases import run_on_each, set_up
+from benchmarks.databases import compare_on_each, set_up
 
 FILES = int(os.environ.get("MAM_BENCH_FILES", "100000"))
 SEED = 1
@@ -59,15 +59,11 @@ def _peak_bytes() -> int:
 
 
 def main() -> int:
-    ratios = []
-    for engine, found in run_on_each("benchmarks.index").items():
-        ratio = found["ours"] / found["reference"]
-        ratios.append(ratio)
-        sys.stdout.write(
-            f"{engine}: ours {found['ours']:,.0f} rows/s, bare insert of the entries {found['reference']:,.0f} rows/s, ratio {ratio:.2f}; "
-            f"memory {found['peak'] / 1e6:.0f} MB at its peak, {found['before'] / 1e6:.0f} before\n"
-        )
-    sys.stdout.write(f"index ratio {min(ratios):.2f} (ours/reference)\n")
+    def memory(found: dict[str, float]) -> str:
+        return f"; memory {found['peak'] / 1e6:.0f} MB at its peak, {found['before'] / 1e6:.0f} before"
+
+    ratio = compare_on_each("index", "bare insert of the entries", more=memory)
+    sys.stdout.write(f"index ratio {ratio:.2f} (ours/reference)\n")
     return 0
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.databases import run_on_each, set_up
+from benchmarks.databases import compare_on_each, set_up
 
 if TYPE_CHECKING:
     from catalog.services.registration import Listing
@@ -106,13 +106,8 @@ def _insert_bare(round_number: int) -> float:
 
 
 def main() -> int:
-    ratios = []
-    for engine, result in run_on_each("benchmarks.register").items():
-        ratio = result["ours"] / result["reference"]
-        ratios.append(ratio)
-        ours, reference = result["ours"], result["reference"]
-        sys.stdout.write(f"{engine}: ours {ours:,.0f} rows/s, bare bulk insert {reference:,.0f} rows/s, ratio {ratio:.2f}\n")
-    sys.stdout.write(f"register ratio {min(ratios):.2f} (ours/reference)\n")
+    ratio = compare_on_each("register", "bare bulk insert")
+    sys.stdout.write(f"register ratio {ratio:.2f} (ours/reference)\n")
     return 0
 
 

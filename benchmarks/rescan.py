@@ -11,6 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from benchmarks import scanning
 from benchmarks.databases import environment_of, set_up
 from benchmarks.listing import FILES, make_tree
 from tests.fixtures.smbd import SmbServer, smbd
@@ -32,32 +33,14 @@ def age(root: Path) -> None:
 def measure(server: SmbServer) -> dict[str, float]:
     """Seconds of the first scan, of full and of gated scans after it (medians)."""
     from catalog.models import MediaFile  # noqa: PLC0415
-    from catalog.services.sources import Credentials, create_source  # noqa: PLC0415
     from ingest.models import ScanMode  # noqa: PLC0415
-    from ingest.services import scans  # noqa: PLC0415
-    from mam.jobs import runner  # noqa: PLC0415
-    from mam.jobs.models import JobState  # noqa: PLC0415
 
-    credentials = Credentials(server.username, server.password)
-    source = create_source(name="bench", url=server.url, credentials=credentials, parallelism=4, user=None)
-
-    def scan(mode: str) -> float:
-        job = runner.take(scans.request_scan(source=source, mode=mode, user=None).pk)
-        if job is None:
-            raise RuntimeError("the scan's job was taken by somebody else")
-        started = time.perf_counter()
-        runner.execute(job)
-        seconds = time.perf_counter() - started
-        job.refresh_from_db()
-        if job.state != JobState.SUCCEEDED:
-            raise RuntimeError(f"scan failed: {job.error_code} {job.error_params}")
-        return seconds
-
-    first = scan(ScanMode.FULL)
+    source = scanning.make_source(server.url, server.username, server.password)
+    first = scanning.scan(source, ScanMode.FULL)
     if MediaFile.objects.count() != FILES // 50 * 50:
         raise RuntimeError("the first scan did not find every file")
-    full = [scan(ScanMode.FULL) for _ in range(ROUNDS)]
-    gated = [scan(ScanMode.GATED) for _ in range(ROUNDS)]
+    full = [scanning.scan(source, ScanMode.FULL) for _ in range(ROUNDS)]
+    gated = [scanning.scan(source, ScanMode.GATED) for _ in range(ROUNDS)]
     return {"first": first, "full": statistics.median(full), "gated": statistics.median(gated)}
 
 

@@ -16,12 +16,12 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks import scanning
 from benchmarks.databases import ENGINES, environment_of, set_up
 from benchmarks.listing import FILES, FILES_PER_FOLDER, make_tree
 from tests.fixtures.smbd import SmbServer, smbd
 
 ROUNDS = 2
-PARALLELISM = 4
 LONG_AGO_S = 1_600_000_000
 
 
@@ -62,8 +62,8 @@ def _walk(url: str, username: str, password: str) -> float:
     from mam.lib.sources.walk import walk  # noqa: PLC0415
 
     started = time.perf_counter()
-    source = open_source(url, username=username, password=password, parallelism=PARALLELISM)
-    found = sum(not entry.is_dir for _path, entries in walk(source, PARALLELISM) for entry in entries)
+    source = open_source(url, username=username, password=password, parallelism=scanning.PARALLELISM)
+    found = sum(not entry.is_dir for _path, entries in walk(source, scanning.PARALLELISM) for entry in entries)
     source.close()
     _require_all(found)
     return time.perf_counter() - started
@@ -71,22 +71,9 @@ def _walk(url: str, username: str, password: str) -> float:
 
 def _scan(url: str, username: str, password: str) -> float:
     from catalog.models import MediaFile  # noqa: PLC0415
-    from catalog.services.sources import Credentials, create_source  # noqa: PLC0415
     from ingest.models import ScanMode  # noqa: PLC0415
-    from ingest.services import scans  # noqa: PLC0415
-    from mam.jobs import runner  # noqa: PLC0415
-    from mam.jobs.models import JobState  # noqa: PLC0415
 
-    source = create_source(name="bench", url=url, credentials=Credentials(username, password), parallelism=PARALLELISM, user=None)
-    job = runner.take(scans.request_scan(source=source, mode=ScanMode.FULL, user=None).pk)
-    if job is None:
-        raise RuntimeError("the scan's job was taken by somebody else")
-    started = time.perf_counter()
-    runner.execute(job)
-    seconds = time.perf_counter() - started
-    job.refresh_from_db()
-    if job.state != JobState.SUCCEEDED:
-        raise RuntimeError(f"scan failed: {job.error_code} {job.error_params}")
+    seconds = scanning.scan(scanning.make_source(url, username, password), ScanMode.FULL)
     _require_all(MediaFile.objects.count())
     return seconds
 

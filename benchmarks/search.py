@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks import journey
-from benchmarks.databases import run_on_each, set_up
+from benchmarks.databases import analyse, run_on_each, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def measure() -> None:
     started = time.perf_counter()
     index.refresh_all()
     indexed_s = time.perf_counter() - started
-    _analyse()
+    analyse()
     user = User(is_active=True, is_superuser=True)
     chance = random.Random(SEED)  # noqa: S311  (a sample)
     players = Archive(SEED).players
@@ -109,13 +109,6 @@ def _scan(typed: str) -> None:
         )
     list(found.order_by("-pk")[:PAGE])
     found.order_by()[:CAP].count()
-
-
-def _analyse() -> None:
-    from django.db import connection  # noqa: PLC0415
-
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
 
 
 def _query(chance: random.Random, players: Sequence[GeneratedPlayer]) -> str:

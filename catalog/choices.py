@@ -27,6 +27,9 @@ class Presence(models.TextChoices):
     MISSING = "missing", _("Missing")
 
 
+HERE = (Presence.PRESENT.value, Presence.GROWING.value)  # of a file that is there
+
+
 class ProbeState(models.TextChoices):
     NONE = "none", _("Not media")
     PENDING = "pending", _("Waiting for analysis")

@@ -68,7 +68,7 @@ EXAMPLES = (
 
 
 class MoveRuleForm(forms.Form):
-    """A rule, and where in the order it goes. `order`: the order that is shown, not stored yet."""
+    """A rule, and where in the order it goes."""
 
     rule = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     to = forms.IntegerField(min_value=0, max_value=10_000)
@@ -83,14 +83,11 @@ def rule_list(request: MemberRequest) -> HttpResponse:
     rows = _ordered(stored, request.GET.get("order", ""))
     context: dict[str, Any] = {"moved": request.GET.get("moved"), "is_drafted": rows != stored, **_job_context()}
     context["order"] = ",".join(str(row.pk) for row in rows)
-    try:
-        counts, context["examined"] = selectors.count_decided(user=request.user, rules=rows)
-        context["rows"] = [{"rule": row, "decided": counts.get(row.pk, 0)} for row in rows]
-        context["others"] = counts.get(None, 0)
-        if rows != stored:
-            context["preview"] = selectors.preview_rules(user=request.user, rules=rows)
-    except PathRuleError as error:  # a stored pattern that this version does not understand
-        context |= {"rows": [{"rule": row} for row in rows], "problem": message_text(error.code, error.params)}
+    counts, context["examined"] = selectors.count_decided(user=request.user, rules=rows)
+    context["rows"] = [{"rule": row, "decided": counts.get(row.pk, 0)} for row in rows]
+    context["others"] = counts.get(None, 0)
+    if rows != stored:
+        context["preview"] = selectors.preview_rules(user=request.user, rules=rows)
     is_fragment = request.htmx and request.htmx.target == "results"
     return render(request, "catalog/_rule_rows.html" if is_fragment else "catalog/rule_list.html", context)
 

@@ -30,6 +30,7 @@ from catalog.selectors.works import total_duration_ms
 from catalog.services import bulk_edits, collections
 from catalog.services import tags as tag_services
 from catalog.services.bulk_edits import MAX_FILES
+from mam.lib.bulk import in_order
 from mam.lib.errors import MamError
 from mam.lib.keyset import KeysetPage, jump, keyset_page
 from mam.templatetags.mam_format import message_text
@@ -90,8 +91,7 @@ def _page_after(cursor: str | None, files: QuerySet[Any], order: tuple[str, ...]
     """First which files, then what is shown of them: a database that has to sort them sorts narrow rows."""
     keys = files.order_by().select_related(None).prefetch_related(None).values(*{"id", *(name.removeprefix("-") for name in order)})
     page = keyset_page(keys, order, cursor, PAGE_SIZE)
-    found = files.order_by().in_bulk([row["id"] for row in page.items])
-    return KeysetPage([found[row["id"]] for row in page.items if row["id"] in found], page.next, page.previous)
+    return KeysetPage(in_order(files, (row["id"] for row in page.items)), page.next, page.previous)
 
 
 def _folder_page(request: MemberRequest, folder: Folder, total: int) -> dict[str, Any]:

@@ -28,9 +28,6 @@ class Engine(Protocol):
     def newest(self, limit: int, up_to: int | None = None) -> list[int]:
         """Ids of the newest ones, none newer than `up_to`; newest first."""
 
-    def count(self, limit: int) -> int:
-        """How many, no further than `limit`."""
-
 
 def engine(wanted: Wanted) -> Engine:
     """The one that answers this."""
@@ -45,9 +42,6 @@ class _Given:
 
     def newest(self, limit: int, up_to: int | None = None) -> list[int]:
         return [pk for pk in self._ids if up_to is None or pk <= up_to][:limit]
-
-    def count(self, limit: int) -> int:
-        return min(len(self._ids), limit)
 
 
 class Matches:

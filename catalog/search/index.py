@@ -178,9 +178,7 @@ def _write(difference: _Difference) -> None:
 
 def _forget_what_nothing_has() -> None:
     """Take words away that are in no entry any more."""
-    used: set[str] = set()
-    for words in SearchEntry.objects.values_list("words", flat=True).iterator():
-        used.update(words.split())
+    used = _words_in(SearchEntry.objects.values_list("words", flat=True).iterator())
     rows = list(SearchWord.objects.order_by("pk").values_list("pk", "word"))
     gone = [pk for pk, word in rows if word not in used]
     if not gone:
@@ -193,10 +191,7 @@ def _forget_what_nothing_has() -> None:
 def _learn(texts: Iterable[str]) -> None:
     """Keep the words of entries in which people misspell something: more than one sign, not all of them digits."""
     vocabulary.refresh()
-    found: set[str] = set()
-    for words in texts:
-        found.update(words.split())
-    fresh = {word for word in found if len(word) > 1 and not word.isdigit() and word not in vocabulary}
+    fresh = {word for word in _words_in(texts) if len(word) > 1 and not word.isdigit() and word not in vocabulary}
     if not fresh:
         return
     with transaction.atomic():
@@ -204,3 +199,10 @@ def _learn(texts: Iterable[str]) -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         SearchWord.objects.bulk_create((SearchWord(word=word) for word in sorted(fresh)), batch_size=BATCH, ignore_conflicts=True)
+
+
+def _words_in(texts: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for words in texts:
+        found.update(words.split())
+    return found

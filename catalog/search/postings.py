@@ -57,10 +57,6 @@ class Postings:
             end = start
         return found[:limit]
 
-    def count(self, limit: int) -> int:
-        """How many, no further than `limit`."""
-        return len(self.newest(limit)) if self._wanted.ranges else min(len(self._ids), limit)
-
     @cached_property
     def _ids(self) -> BitMap:
         """What has the tokens, whatever its ranges."""

@@ -139,7 +139,7 @@ def _is_scattered(piece: str) -> bool:
 def _is_rare(clause: Clause) -> bool:
     if clause in vocabulary.common:
         return False
-    is_rare = engine(Wanted((clause,))).count(RARE) < RARE
+    is_rare = len(engine(Wanted((clause,))).newest(RARE)) < RARE
     if not is_rare:
         vocabulary.note_common(clause)
     return is_rare
@@ -160,7 +160,7 @@ def _meant(piece: str, found: Resolved) -> list[Tokens]:
     meanings = [*vocabulary.split(piece), *(tuple(query_tokens(word)) if is_hangul(word) else (word,) for word in near)]
     pairs = query_tokens(piece)
     if is_hangul(piece) and len(pairs) >= _MIN_PAIRS:  # a slip in words written together: the pairs of syllables that it spared
-        spared = tuple(pair for pair in pairs if engine(Wanted((((pair,),),))).count(1))
+        spared = tuple(pair for pair in pairs if engine(Wanted((((pair,),),))).newest(1))
         meanings += [spared] if len(pairs) - _PAIRS_OF_A_SLIP <= len(spared) < len(pairs) else []
     return meanings
 

@@ -29,10 +29,6 @@ class Rows:
         rows = SearchEntry.objects.filter(matches(self._wanted)).order_by("-pk")
         return list((rows if up_to is None else rows.filter(pk__lte=up_to)).values_list("pk", flat=True)[:limit])
 
-    def count(self, limit: int) -> int:
-        """How many, no further than `limit`."""
-        return SearchEntry.objects.filter(matches(self._wanted)).order_by()[:limit].count()
-
 
 def matches(wanted: Wanted) -> Q:
     """The condition of a match, to be asked of one row after the other."""

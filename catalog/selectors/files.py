@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from catalog.choices import FileKind, Presence
+from catalog.choices import HERE, FileKind, Presence
 from catalog.models import MediaFile
 from catalog.selectors.scope import get_visible, visible
 from mam.lib.prepared import Prepared
@@ -51,5 +51,5 @@ def list_duplicates(*, user: Reader, file: MediaFile, limit: int = 50) -> list[M
 
 def list_recent_files(*, user: Reader, limit: int = 24) -> list[MediaFile]:
     """The videos found last that are there."""
-    videos = list_files(user=user).filter(kind=FileKind.VIDEO, presence__in=[Presence.PRESENT, Presence.GROWING])
+    videos = list_files(user=user).filter(kind=FileKind.VIDEO, presence__in=HERE)
     return list(videos.order_by(*NEWEST_FIRST)[:limit])

@@ -14,6 +14,7 @@ from django.db import connection
 
 from catalog.models import SearchBlock, SearchChange
 from catalog.selectors.scope import reader_scope
+from mam.lib.bulk import in_order
 from mam.lib.keyset import KeysetPage
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def keep_page(
     ids, after, before = keep(ids_and_cursors, version=version, user=user, about=about)
     if made:
         return made[0]
-    found = rows.order_by().in_bulk(ids)
-    return KeysetPage(items=[found[pk] for pk in ids if pk in found], next=after, previous=before)
+    return KeysetPage(items=in_order(rows, ids), next=after, previous=before)
 
 
 def library_version() -> Version | None:

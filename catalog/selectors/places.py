@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from catalog.errors import ObjectNotFoundError
 from catalog.models import Folder, MediaFile, Source
 from catalog.selectors.scope import get_visible, visible
+from mam.lib.bulk import in_order
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -45,8 +46,7 @@ def get_folder(*, user: Reader, folder_id: int) -> Folder:
 
 def folder_ancestors(folder: Folder) -> list[Folder]:
     """The folders above `folder`, the root first. One query."""
-    found = Folder.objects.in_bulk(folder.ancestor_ids)
-    return [found[pk] for pk in folder.ancestor_ids if pk in found]
+    return in_order(Folder.objects.all(), folder.ancestor_ids)
 
 
 def list_subfolders(*, user: Reader, folder: Folder, with_missing: bool = True) -> QuerySet[Folder]:

@@ -22,7 +22,7 @@ from catalog.search.resolve import MODELS, Resolved, resolve, whole_words
 from catalog.selectors.kept import keep, library_version
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
-from mam.lib.bulk import among
+from mam.lib.bulk import among, in_order
 from mam.lib.keyset import InvalidCursorError, keyset_page
 from mam.templatetags.mam_format import format_codec
 
@@ -71,8 +71,7 @@ class Found:
     @cached_property
     def items(self) -> list[MediaFile]:
         """The files with what a card shows; those that have gone meanwhile are left out."""
-        files = MediaFile.objects.select_related("folder").only(*_SHOWN).in_bulk(self.ids)
-        return [files[pk] for pk in self.ids if pk in files]
+        return in_order(MediaFile.objects.select_related("folder").only(*_SHOWN), self.ids)
 
     @property
     def is_capped(self) -> bool:

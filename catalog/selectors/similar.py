@@ -17,7 +17,7 @@ from catalog.search.query import Field, Query, Term
 from catalog.search.tokens import pieces, query_tokens, words
 from catalog.search.wanted import Wanted
 from catalog.selectors.files import list_files
-from mam.lib.bulk import among
+from mam.lib.bulk import among, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,7 @@ def list_similar(*, user: Reader, file: MediaFile, limit: int = LIMIT) -> list[M
                 found[pk] = likeness, content_id
         if len(alike := _most_alike(found, limit)) == limit:
             break
-    rows = files.prefetch_related("tags").in_bulk(alike)
-    return [rows[pk] for pk in alike if pk in rows]
+    return in_order(files.prefetch_related("tags"), alike)
 
 
 def query_of_similar(file: MediaFile) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, Sum
 
-from catalog.choices import FileKind, Presence, ProbeState
+from catalog.choices import HERE, FileKind, Presence, ProbeState
 from catalog.models import Catalog, Series, SummaryCell
 from catalog.selectors.scope import visible
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from catalog.selectors.scope import Reader
 
-HERE = (Presence.PRESENT.value, Presence.GROWING.value)
 # By what files are counted: name -> column of the cube. Of a column that is 0 or "" there is none.
 DIMENSIONS = {
     "catalog": "catalog_id",

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from catalog.choices import Placement, Presence
+from catalog.choices import HERE, Placement, Presence
 from catalog.models import Folder, MediaFile
 from catalog.services.known import KNOWN_COLUMNS, KnownFile, lock_files
 from catalog.services.moves import subtree
-from catalog.services.rollups import HERE, Deltas, lock_totals
+from catalog.services.rollups import Deltas, lock_totals
 from mam.lib.bulk import chunks, update_rows
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from catalog.choices import KIND_BY_EXTENSION, FileKind, ProbeState
+from catalog.choices import HERE, KIND_BY_EXTENSION, FileKind, ProbeState
 from catalog.models import MediaFile
-from catalog.services.rollups import HERE, Totals, totals_of_file
+from catalog.services.rollups import Totals, totals_of_file
 from catalog.text import split_extension
 from mam.lib.bulk import chunks
 

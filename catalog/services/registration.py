@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from catalog.choices import Presence
+from catalog.choices import HERE, Presence
 from catalog.models import Folder, MediaFile
 from catalog.services import moves, placement
 from catalog.services.file_rows import INSERT_COLUMNS, UPDATE_COLUMNS, FileRows, Found
 from catalog.services.known import KnownFile, load_known, lock_files
-from catalog.services.rollups import HERE, Deltas, lock_totals
+from catalog.services.rollups import Deltas, lock_totals
 from catalog.text import name_key, path_key
 from mam.lib.bulk import among, chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 
-from catalog.choices import FileKind, Presence, ProbeState
+from catalog.choices import HERE, FileKind, Presence, ProbeState
 from catalog.models import Folder, MediaFile
 from mam.lib.bulk import add_to_rows, chunks, update_rows
 
 if TYPE_CHECKING:
     from catalog.models import Source
 
-HERE = (Presence.PRESENT.value, Presence.GROWING.value)
 _GROWING, _VIDEO = Presence.GROWING.value, FileKind.VIDEO.value
 _PENDING, _FAILED = ProbeState.PENDING.value, ProbeState.FAILED.value
 

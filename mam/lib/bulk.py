@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.backends.utils import CursorWrapper
-    from django.db.models import Model
+    from django.db.models import Model, QuerySet
+
+    AnyModel = TypeVar("AnyModel", bound=Model)
 
 Row = Sequence[Any]
 Item = TypeVar("Item")
@@ -149,6 +151,13 @@ def among(ids: Iterable[int], *, using: str = "default") -> RawSQL:
         # As text: psycopg takes as long for a list of numbers as Django.
         return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, ids))}}}"])
     return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
+
+
+def in_order(rows: QuerySet[AnyModel], keys: Iterable[Any]) -> list[AnyModel]:
+    """Those of `rows` with these primary keys, in the order of the keys; what is gone is left out. One query."""
+    wanted = list(keys)
+    found = rows.order_by().in_bulk(wanted)
+    return [found[key] for key in wanted if key in found]
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:

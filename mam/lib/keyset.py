@@ -25,6 +25,7 @@ from django.db import connections
 from django.db.models import F, Field, Model, Q
 from django.db.models.functions import Coalesce
 
+from mam.lib.bulk import in_order
 from mam.lib.errors import MamError, gettext_noop
 
 if TYPE_CHECKING:
@@ -132,9 +133,8 @@ def keyset_page(queryset: QuerySet[T], ordering: Sequence[str], cursor: str | No
     Raises InvalidCursorError, and CursorMismatchError for a cursor of another ordering.
     """
     columns = _columns_of(queryset, ordering)
-    position = _read(cursor, columns) if cursor else None
+    walked, position = _walked(columns, cursor)
     is_backward = position is not None and position.is_backward
-    walked = [column.reversed() for column in columns] if is_backward else columns
     if is_small:
         queryset = queryset.alias(**{f"{_SORTED}{column.path}": Coalesce(column.path, column.path) for column in columns})
         walked = [column.sorted() for column in walked]
@@ -161,7 +161,7 @@ class Reading:
 
 def reading_after(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None) -> Reading:
     """How `keyset_page` reads its page. No query. Raises as that does."""
-    walked, position = _walked(queryset, ordering, cursor)
+    walked, position = _walked(_columns_of(queryset, ordering), cursor)
     is_backward = position is not None and position.is_backward
     return Reading(position.values[0] if position else None, walked[0].is_descending, is_backward)
 
@@ -171,10 +171,10 @@ def walk(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None, s
 
     For orders that an index serves; then no row is read but the last of each part.
     """
-    columns, position = _walked(queryset, ordering, cursor)
+    columns, position = _walked(_columns_of(queryset, ordering), cursor)
     values = position.values if position else None
     while True:
-        keys = _keys_after(queryset, _ranges_after(columns, values), size)
+        keys = _keys(queryset, _ranges_after(columns, values), size)
         if keys:
             yield keys
         if len(keys) < size:
@@ -187,23 +187,10 @@ def walk(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None, s
         values, size = list(last), size * growth
 
 
-def _walked(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None) -> tuple[list[_Column], _Position | None]:
-    columns = _columns_of(queryset, ordering)
+def _walked(columns: list[_Column], cursor: str | None) -> tuple[list[_Column], _Position | None]:
+    """The columns as they are read, and from where."""
     position = _read(cursor, columns) if cursor else None
     return ([column.reversed() for column in columns] if position and position.is_backward else columns), position
-
-
-def _keys_after(queryset: QuerySet[Any], ranges: list[_Range], count: int) -> list[Any]:
-    keys: list[Any] = []
-    for part in ranges:
-        found = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk")
-        statement, params = found[: count - len(keys)].query.sql_with_params()
-        with connections[queryset.db].cursor() as cursor:  # Django makes an object of every row, which takes longer than finding it
-            cursor.execute(statement, params)
-            keys += [key for (key,) in cursor.fetchall()]
-        if len(keys) == count:
-            break
-    return keys
 
 
 def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int, total: int) -> KeysetPage[T]:
@@ -217,11 +204,11 @@ def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int,
     start = (min(max(number, 1), pages) - 1) * size
     count = min(size, max(total - start, 0))
     if start > total // 2:
-        keys = _keys(queryset, [column.reversed() for column in columns], total - start - count, count)[::-1]
+        backward = [column.reversed() for column in columns]
+        keys = _keys(queryset, _ranges_after(backward, None), count, skipped=total - start - count)[::-1]
     else:
-        keys = _keys(queryset, columns, start, count)
-    found = queryset.order_by().in_bulk(keys)
-    items = [found[key] for key in keys if key in found]
+        keys = _keys(queryset, _ranges_after(columns, None), count, skipped=start)
+    items = in_order(queryset, keys)
     return KeysetPage(
         items=items,
         next=_write(columns, items[-1], is_backward=False) if items and start + count < total else None,
@@ -229,16 +216,20 @@ def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int,
     )
 
 
-def _keys(queryset: QuerySet[Any], columns: list[_Column], skipped: int, count: int) -> list[Any]:
-    """`count` primary keys after the first `skipped`, in the order of `columns`."""
+def _keys(queryset: QuerySet[Any], ranges: list[_Range], count: int, *, skipped: int = 0) -> list[Any]:
+    """`count` primary keys of the rows of `ranges`, after the first `skipped`."""
     keys: list[Any] = []
-    for part in _ranges_after(columns, None):
-        rows = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk", flat=True)
-        found = list(rows[skipped : skipped + count - len(keys)])
-        skipped = 0 if found else skipped - rows.order_by().count()
-        keys += found
+    for part in ranges:
         if len(keys) == count:
             break
+        rows = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk")
+        statement, params = rows[skipped : skipped + count - len(keys)].query.sql_with_params()
+        with connections[queryset.db].cursor() as cursor:  # Django makes an object of every row, which takes longer than finding it
+            cursor.execute(statement, params)
+            found = [key for (key,) in cursor.fetchall()]
+        if skipped:
+            skipped = 0 if found else skipped - rows.order_by().count()
+        keys += found
     return keys
 
 
