@@ -20,6 +20,9 @@ class FileKind(models.TextChoices):
     OTHER = "other", pgettext_lazy("file kind", "Other")
 
 
+PLACED_KINDS = (FileKind.VIDEO.value, FileKind.AUDIO.value)  # of a file that path rules place; others follow, or belong to nothing
+
+
 class Presence(models.TextChoices):
     PRESENT = "present", _("Present")
     GROWING = "growing", _("Being written")

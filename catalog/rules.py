@@ -41,8 +41,7 @@ _EDGES = " -–—_.,"
 _LANGUAGE_SUFFIX = re.compile(r"[._\-][a-z]{2,3}(?:[_\-][a-z]{2,4})?(?:[._\-](?:forced|sdh|cc))?$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a file belongs. Files of one catalog, series and `group` are parts or versions of one content."""
 
     catalog: str
@@ -81,8 +80,7 @@ def place_by_default(path: str, *, source_name: str) -> Place:
     if not title:  # "Day 1/Part2.mp4": the folder names the work
         title, part = (clean(above.inner[-1]), part) if above.inner else (clean(stem), None)
     title = title or name
-    group = "/".join([*above.inner, title])
-    return Place(catalog=above.catalog, series=above.series, title=title, group=group, year=above.year, part=part)
+    return Place(above.catalog, above.series, title, f"{above.prefix}{title}", above.year, part)
 
 
 class _Folders(NamedTuple):
@@ -92,6 +90,7 @@ class _Folders(NamedTuple):
     series: str | None
     year: int | None
     inner: tuple[str, ...]  # below the catalog, without the series
+    prefix: str  # of the contents' group
 
 
 @lru_cache(maxsize=1024)  # the files of a folder come one after another
@@ -101,7 +100,8 @@ def _folders_of(folder: str, source_name: str) -> _Folders:
     dated = (index for index, name in enumerate(below) if _YEAR.search(name))
     at = next(dated, 0)
     series = below[at] if below else None
-    return _Folders(catalog, series, _year(series), (*below[:at], *below[at + 1 :]))
+    inner = (*below[:at], *below[at + 1 :])
+    return _Folders(catalog, series, _year(series), inner, "".join(f"{name}/" for name in inner))
 
 
 def split_part(stem: str) -> tuple[str, int | None]:
@@ -197,14 +197,20 @@ def compile_rule(
 
 
 class StoredRule(Protocol):
-    """What a rule is compiled from: a `PathRule`, stored or only drafted."""
+    """What a rule is compiled from: a `PathRule`, stored or only drafted, or its columns. `pk` None: not stored."""
 
-    pk: Any  # None: not stored
-    name: str
-    pattern: str
-    source_id: int | None
-    catalog_name: str
-    series_name: str
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def source_id(self) -> int | None: ...
+    @property
+    def catalog_name(self) -> str: ...
+    @property
+    def series_name(self) -> str: ...
 
 
 def compile_stored(row: StoredRule) -> Rule:
@@ -238,6 +244,8 @@ class RuleBook:
 
     def place(self, path: str, *, source_id: int, source_name: str) -> Place:
         """Where a file belongs: by the first rule for its source that matches, else by the built-in rule."""
+        if not self.rules:
+            return place_by_default(path, source_name=source_name)
         return self.explain(path, source_id=source_id, source_name=source_name)[1]
 
     def explain(self, path: str, *, source_id: int, source_name: str) -> tuple[Rule | None, Place]:

@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog import selectors
-from catalog.choices import EditKind, Placement
+from catalog.choices import PLACED_KINDS, EditKind, Placement
 from catalog.errors import ObjectNotFoundError
 from catalog.forms import EDIT_FORMS, MoveFileForm
 from catalog.search.query import Field, Query, parse
 from catalog.selectors import edits as edit_selectors
 from catalog.selectors.kept import keep_page, library_version
-from catalog.selectors.rules import PLACED_KINDS, find_deciding_rule
+from catalog.selectors.rules import find_deciding_rule
 from catalog.selectors.scope import CURATE
 from catalog.selectors.similar import list_similar, query_of_similar
 from catalog.selectors.works import total_duration_ms

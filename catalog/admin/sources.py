@@ -13,13 +13,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.admin.base import CatalogAdmin, acting_user
+from catalog.choices import PLACED_KINDS
 from catalog.errors import PathRuleError
 from catalog.forms import PathRuleAdminForm, SourceAdminForm
 from catalog.models import MediaFile, PathRule, Source
 from catalog.rules import compile_rule
 from catalog.services import path_rules, sources
 from catalog.services.common import MANAGE_RULE, MANAGE_SOURCE
-from catalog.services.placement import PLACED_KINDS
 from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Sum
 
 from catalog import text
-from catalog.choices import FileKind, Placement
+from catalog.choices import PLACED_KINDS, Placement
 from catalog.models import Catalog, Folder, MediaFile, PathRule, Series, Source
 from catalog.rules import RuleBook, Trial, Verdict, compile_stored, compile_usable
 from catalog.search.query import parse
@@ -36,7 +36,6 @@ SHOWN = 30
 _LISTED = 1000  # newest files the list of rules counts among
 _CHECKED = 300  # newest files looked at for whether they lie where the present rules put them
 _BATCH = 500
-PLACED_KINDS = (FileKind.VIDEO, FileKind.AUDIO)  # the others follow, or belong to nothing
 _COLUMNS = ("pk", "name", "folder_id", "source_id", "placement")
 
 

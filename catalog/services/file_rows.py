@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog.choices import Presence, ProbeState
-from catalog.services.known import extension_of, first_probe_state, kind_of
-from catalog.text import name_key
+from catalog.services.arrivals import Arrival, arrival_of
+from catalog.services.known import first_probe_state
 from mam.lib.bulk import database_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from catalog.services.known import KnownFile
     from catalog.services.rollups import Deltas
@@ -51,7 +51,8 @@ _ALWAYS_NS = 1 << 63  # after every mtime
 
 Home = tuple[int | None, int | None]  # of a file: content id, part number
 NOWHERE: Home = (None, None)
-Found = tuple[int, "Entry", datetime]  # folder id, what lies in it, when it was listed; a plain tuple, for there are very many
+# Folder id, what lies in it, when it was listed, and what was foreseen of it if it is new; a plain tuple, for there are very many.
+Found = tuple[int, "Entry", datetime, Arrival | None]
 
 
 class _Moment(NamedTuple):
@@ -72,14 +73,12 @@ class FileRows:
         self.growing_folder_ids: set[int] = set()
         self._moments: dict[datetime, _Moment] = {}
 
-    def new(self, ids: Iterable[int], files: Iterable[Found], homes: Mapping[tuple[int, str], Home]) -> Iterator[tuple[Any, ...]]:
-        """Values of `INSERT_COLUMNS` of files never seen before, `homes` by folder id and name. The hot loop of a first scan."""
-        for pk, (folder_id, entry, at) in zip(ids, files, strict=True):
+    def new(self, ids: Iterable[int], files: Iterable[Found], homes: Iterable[Home | None]) -> Iterator[tuple[Any, ...]]:
+        """Values of `INSERT_COLUMNS` of files never seen before, `homes` in the order of `files`. The hot loop of a first scan."""
+        for pk, (folder_id, entry, at, foreseen), home in zip(ids, files, homes, strict=True):
             stored, still_before_ns, recent_after_ns = self._moments.get(at) or self._moment(at)
-            name, size_bytes, mtime_ns = entry.name, entry.size_bytes, entry.mtime_ns
-            extension = extension_of(name)
-            kind = kind_of(extension)
-            probe_state = first_probe_state(kind)
+            name, _is_dir, size_bytes, mtime_ns, ctime_ns, file_id = entry
+            key, extension, kind, probe_state, _target = foreseen or arrival_of(name)
             presence = _PRESENT
             if mtime_ns >= still_before_ns:
                 presence = _GROWING
@@ -91,34 +90,33 @@ class FileRows:
                 stored,
                 folder_id,
                 name,
-                name_key(name),
+                key,
                 extension,
                 kind,
                 size_bytes,
                 mtime_ns,
-                entry.ctime_ns,
-                entry.file_id,
+                ctime_ns,
+                file_id,
                 presence,
                 stored,
                 probe_state,
                 NEW_FILE_PRIORITY if mtime_ns > recent_after_ns else OLD_FILE_PRIORITY,
-                *homes.get((folder_id, name), NOWHERE),
+                *(home or NOWHERE),
             )
 
     def seen(self, file: KnownFile, found: Found, *, is_same: bool, settled_since: datetime, presence: str) -> tuple[Any, ...]:
         """Values of `UPDATE_COLUMNS` and the id of a known file that is found as `found` says. `is_same`: with the bytes we know."""
-        folder_id, entry, _at = found
-        extension = extension_of(entry.name)
-        kind = kind_of(extension)
+        folder_id, entry, _at, foreseen = found
+        key, extension, kind, first_state, _target = foreseen or arrival_of(entry.name)
         probe_state = file.probe_state if is_same else first_probe_state(file.kind)
         if probe_state == ProbeState.NONE:  # a file may become media by its new name
-            probe_state = first_probe_state(kind)
+            probe_state = first_state
         self.deltas.change(file.folder_id, file.totals(), None)
         self.deltas[folder_id].count(kind, entry.size_bytes, presence, probe_state)
         return (
             folder_id,
             entry.name,
-            name_key(entry.name),
+            key,
             extension,
             kind,
             entry.size_bytes,
@@ -136,7 +134,7 @@ class FileRows:
 
     def presence(self, found: Found, settled_since: datetime) -> str:
         """Still when its mtime lies back long enough, or (clocks differ) when we saw the same fingerprint for long enough."""
-        folder_id, entry, at = found
+        folder_id, entry, at, _foreseen = found
         moment = self._moments.get(at) or self._moment(at)
         if entry.mtime_ns < moment.still_before_ns or at - settled_since >= self.settle:
             return _PRESENT

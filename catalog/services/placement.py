@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
@@ -19,11 +20,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from catalog import text
-from catalog.choices import FileKind, Placement
+from catalog.choices import PLACED_KINDS, FileKind, Placement
 from catalog.models import Catalog, Content, MediaFile, PathRule, Series, Source
 from catalog.rules import CATALOG_MAX, SERIES_MAX, TITLE_MAX, Place, RuleBook, compile_usable, sidecar_stems
+from catalog.services.arrivals import Placer
 from catalog.services.file_rows import NOWHERE, Home
-from catalog.services.known import extension_of, kind_of, lock_files
+from catalog.services.known import lock_files
 from mam.lib.bulk import (
     CHUNK,
     add_to_rows,
@@ -38,9 +40,9 @@ from mam.lib.bulk import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-PLACED_KINDS = (FileKind.VIDEO, FileKind.AUDIO)
+    from catalog.services.arrivals import Arrival, Foreseen, Keys, Target
 
 
 @dataclass(slots=True)
@@ -70,26 +72,35 @@ class _File(NamedTuple):
     catalog_id: int | None  # of the content it is in
 
 
-class _Target(NamedTuple):
-    """A place with its keys, which cost more than everything else and are asked for often."""
-
-    catalog_key: str
-    series_key: str
-    content_key: str
-    place: Place
-
-    @property
-    def keys(self) -> tuple[str, str, str]:
-        return self.catalog_key, self.series_key, self.content_key
-
-
 _FOLLOWERS = frozenset({*PLACED_KINDS, FileKind.SUBTITLE})  # of all other kinds no file is in a content
 _CONTENT_COLUMNS = ["id", "series_id", "key", "title", "description", "is_curated", "created_at"]
 
 
+class _StoredRule(NamedTuple):
+    """Of an enabled path rule what decides, for comparing."""
+
+    pk: int
+    name: str
+    pattern: str
+    source_id: int | None
+    catalog_name: str
+    series_name: str
+
+
 def load_rules() -> RuleBook:
-    """The enabled path rules, ready for use."""
-    return RuleBook(compile_usable(PathRule.objects.filter(is_enabled=True).order_by("position", "id")))
+    """The enabled path rules, ready for use; one object as long as they stay what they are."""
+    rows = PathRule.objects.filter(is_enabled=True).order_by("position", "id").values_list(*_StoredRule._fields)
+    return _compiled(tuple(_StoredRule(*row) for row in rows))
+
+
+@lru_cache(maxsize=2)
+def _compiled(rows: tuple[_StoredRule, ...]) -> RuleBook:
+    return RuleBook(compile_usable(rows))
+
+
+def load_placer(source: Source) -> Placer:
+    """Where the files of `source` belong by the path rules of now."""
+    return Placer(load_rules(), source_id=source.pk, source_name=source.name)
 
 
 def place_files(*, file_ids: Iterable[int]) -> PlacementResult:
@@ -98,11 +109,11 @@ def place_files(*, file_ids: Iterable[int]) -> PlacementResult:
     Subtitles follow the video of the same stem in their folder. Files of other kinds leave their content. Call it without
     locks on files (not inside the transaction that registered them): it takes the locks of catalogs first.
     """
-    book = load_rules()
-    names = dict(Source.objects.values_list("pk", "name"))
+    rules = load_rules()
+    placers = {pk: Placer(rules, source_id=pk, source_name=name) for pk, name in Source.objects.values_list("pk", "name")}
     result = PlacementResult()
     for chunk in chunks(file_ids):
-        result.add(_place_chunk_settled(chunk, book, names))
+        result.add(_place_chunk_settled(chunk, placers))
     return result
 
 
@@ -131,8 +142,8 @@ def remove_empty() -> int:
     return result.contents_removed
 
 
-def _place_chunk_settled(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult:
-    while (result := _place_chunk(file_ids, book, source_names)) is None:
+def _place_chunk_settled(file_ids: list[int], placers: Mapping[int, Placer]) -> PlacementResult:
+    while (result := _place_chunk(file_ids, placers)) is None:
         pass  # each round lost means that somebody else's move of these files was committed
     return result
 
@@ -144,47 +155,43 @@ class NewHomes:
     Subtitles are left to `place_files`, which sees their videos.
     """
 
-    def __init__(self, *, source: Source, rules: RuleBook, files: Iterable[tuple[int, str, str]]) -> None:
-        """`files`: folder id, path of the folder, and name of each that may turn out to be new."""
-        self._targets: dict[tuple[int, str], _Target | None] = {}
-        for folder_id, folder_path, name in files:
-            kind = kind_of(extension_of(name))
-            if kind in PLACED_KINDS:
-                self._targets[folder_id, name] = _target_of(folder_path, name, rules, source.pk, source.name)
-            elif kind not in _FOLLOWERS:
-                self._targets[folder_id, name] = None
-        self._catalogs = _lock_catalogs_of([target for target in self._targets.values() if target], set())
+    def __init__(self, foreseen: Iterable[Foreseen]) -> None:
+        """`foreseen`: of all files that may turn out to be new."""
+        targets = {arrival.target.catalog_key: arrival.target for one in foreseen for arrival in one.arrivals if arrival.target}
+        self._catalogs = _lock_catalogs_of(targets.values(), set())
 
-    def of(self, files: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Home]:
-        """Where those of `files` (folder id and name) belong that were foreseen; makes and counts the contents that lack.
+    def of(self, arrivals: Sequence[Arrival | None]) -> list[Home | None]:
+        """Where each belongs; None: `place_files` has to tell. Makes and counts the contents that lack.
 
         To be called once, with all that are new: a catalog made for a file that turned out to be known is taken away again.
         """
-        targets = {file: self._targets[file] for file in files if file in self._targets}
-        placed = [target for target in targets.values() if target is not None]
-        homes = self._homes(targets, placed) if placed else dict.fromkeys(targets, NOWHERE)
-        if self._catalogs.keys() - {target.catalog_key for target in placed}:
+        targets = [arrival.target if arrival else None for arrival in arrivals]
+        placed = {target.keys: target for target in targets if target}
+        contents = self._contents(placed.values()) if placed else {}
+        if self._catalogs.keys() - {target.catalog_key for target in placed.values()}:
             _remove_empty_catalogs(self._catalogs.values())
+        homes: list[Home | None] = []
+        for arrival, target in zip(arrivals, targets, strict=True):
+            if target is not None:
+                homes.append((contents[target.keys], target.place.part))
+            else:
+                homes.append(None if arrival is None or arrival.kind in _FOLLOWERS else NOWHERE)
         return homes
 
-    def _homes(self, targets: dict[tuple[int, str], _Target | None], placed: Collection[_Target]) -> dict[tuple[int, str], Home]:
+    def _contents(self, placed: Collection[Target]) -> dict[Keys, int]:
         contents, made = _ensure_contents(placed, self._catalogs, _ensure_series(placed, self._catalogs))
         add_to_rows(Series, ["total_contents"], ((count, series_id) for series_id, count in sorted(made.items())))
-        return {file: NOWHERE if target is None else (contents[target.keys], target.place.part) for file, target in targets.items()}
+        return contents
 
 
 @transaction.atomic
-def _place_chunk(file_ids: list[int], book: RuleBook, source_names: dict[int, str]) -> PlacementResult | None:
+def _place_chunk(file_ids: list[int], placers: Mapping[int, Placer]) -> PlacementResult | None:
     """None: a file was moved to a catalog that is not locked, between our look and our lock. Nothing was placed; look again."""
     prefer_indexes()
     columns = ("pk", "kind", "name", "folder_id", "folder__path", "source_id", "content__series__catalog_id")
     by_rule = MediaFile.objects.filter(pk__in=among(file_ids), placement=Placement.RULE)
     files = [_File(*row) for row in by_rule.values_list(*columns)]
-    targets = {
-        file.pk: _target_of(file.folder_path, file.name, book, file.source_id, source_names[file.source_id])
-        for file in files
-        if file.kind in PLACED_KINDS
-    }
+    targets = {file.pk: placers[file.source_id].target(file.folder_path, file.name) for file in files if file.kind in PLACED_KINDS}
     catalogs = _lock_catalogs_of(targets.values(), {file.catalog_id for file in files if file.catalog_id})
     homes = _lock_homes(files)
     if not _catalogs_of(homes.values()) <= set(catalogs.values()):
@@ -220,19 +227,13 @@ def _catalogs_of(homes: Iterable[Home]) -> set[int]:
     return set(Content.objects.filter(pk__in=among(content_ids)).order_by().values_list("series__catalog_id", flat=True))
 
 
-def _target_of(folder_path: str, name: str, book: RuleBook, source_id: int, source_name: str) -> _Target:
-    path = f"{folder_path}/{name}" if folder_path else name
-    place = book.place(path, source_id=source_id, source_name=source_name)
-    return _Target(place.catalog_key, place.series_key, place.content_key, place)
-
-
 def lock_catalogs(catalog_ids: Iterable[int]) -> set[int]:
     """Lock catalogs in order of id; return those that are (still) there."""
     rows = Catalog.objects.select_for_update().filter(pk__in=set(catalog_ids)).order_by("pk")
     return set(rows.values_list("pk", flat=True))
 
 
-def _lock_catalogs_of(targets: Collection[_Target], old_ids: set[int]) -> dict[str, int]:
+def _lock_catalogs_of(targets: Collection[Target], old_ids: set[int]) -> dict[str, int]:
     """Make the catalogs of `targets`; lock them and those in `old_ids`; return their ids by key (of the old ones too)."""
     names = {target.catalog_key: target.place.catalog for target in targets}
     while True:
@@ -248,8 +249,8 @@ def _lock_catalogs_of(targets: Collection[_Target], old_ids: set[int]) -> dict[s
 
 
 def _ensure_contents(
-    targets: Collection[_Target], catalogs: dict[str, int], series: dict[tuple[int, str], int]
-) -> tuple[dict[tuple[str, str, str], int], Counter[int]]:
+    targets: Collection[Target], catalogs: dict[str, int], series: dict[tuple[int, str], int]
+) -> tuple[dict[Keys, int], Counter[int]]:
     """Make the contents that are lacking; return content ids by (catalog, series, content) key, and how many were made, by series."""
     wanted = {
         target.keys: (series[catalogs[target.catalog_key], target.series_key], target.content_key, target.place.title) for target in targets
@@ -266,7 +267,7 @@ def _ensure_contents(
     return ids, Counter(series_id for series_id, _key in lacking)
 
 
-def _ensure_series(targets: Collection[_Target], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
+def _ensure_series(targets: Collection[Target], catalogs: dict[str, int]) -> dict[tuple[int, str], int]:
     """Series ids by (catalog id, series key)."""
     wanted = {(catalogs[target.catalog_key], target.series_key): target.place for target in targets}
     rows = Series.objects.filter(catalog__in={catalog_id for catalog_id, _key in wanted}).order_by()

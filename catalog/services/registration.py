@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -20,25 +21,29 @@ from catalog.services.file_rows import INSERT_COLUMNS, UPDATE_COLUMNS, FileRows,
 from catalog.services.known import KnownFile, load_known, lock_files
 from catalog.services.rollups import Deltas, lock_totals
 from catalog.text import name_key, path_key
-from mam.lib.bulk import among, chunks, database_time, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import among, chunks, database_time, insert_objects, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from catalog.models import Source
-    from catalog.rules import RuleBook
+    from catalog.services.arrivals import Foreseen, Placer
     from mam.lib.sources import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All entries of one folder, as read at `listed_at`. `mtime_ns`: the directory's own, seen before its entries were read."""
+    """All entries of one folder, as read at `listed_at`. `mtime_ns`: the directory's own, seen before its entries were read.
+
+    `foreseen`: of the files among the entries, where most will be new.
+    """
 
     folder_id: int
     entries: Sequence[Entry]
     mtime_ns: int
     listed_at: datetime
+    foreseen: Foreseen | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ def register_listings(
     listings: Sequence[Listing],
     settle: timedelta,
     gone: moves.Gone = moves.NOTHING_GONE,
-    rules: RuleBook | None = None,
+    placer: Placer | None = None,
 ) -> Registered:
     """Write one batch of listings, in one transaction, which must not hold locks on files, folders or totals yet.
 
@@ -77,10 +82,10 @@ def register_listings(
         listings: at most one per folder, of folders that exist (a parent is registered in an earlier batch than its children).
         settle: a file whose size and mtime did not stand still for this long is `growing`.
         gone: rows that `catalog.services.moves.suspects` named and a look did not find, so that their new place is a move.
-        rules: by them new files of folders never listed before are placed as they are inserted; it takes the locks of catalogs.
+        placer: by it new files of folders never listed before are placed as they are inserted; it takes the locks of catalogs.
     """
     with transaction.atomic():
-        return _Batch(source, listings, settle, gone).run(rules)
+        return _Batch(source, listings, settle, gone).run(placer)
 
 
 class _Batch:
@@ -93,6 +98,7 @@ class _Batch:
         self.result = Registered()
         self.deltas = Deltas()
         self.rows = FileRows(source_id=source.pk, settle=settle, deltas=self.deltas)
+        self.foreseen: dict[int, Foreseen] = {}  # by folder
         self.fresh: list[Found] = []  # names not known in their folder
         self.new: list[Found] = []  # of these, what is not a known file
         self.absent: list[tuple[KnownFile, datetime]] = []
@@ -106,10 +112,10 @@ class _Batch:
         self.absent_folders: list[tuple[Folder, datetime]] = []
         self.moved_folder_ids: set[int] = set()
 
-    def run(self, rules: RuleBook | None) -> Registered:
+    def run(self, placer: Placer | None) -> Registered:
         prefer_indexes()
         folder_ids = [listing.folder_id for listing in self.listings]
-        homes = self._foresee(folder_ids, rules) if rules is not None else None
+        homes = self._foresee(folder_ids, placer) if placer is not None else None
         lock_totals([self.source.pk])
         folders = Folder.objects.select_for_update().order_by("pk").in_bulk(folder_ids)
         files = load_known(folder_ids)
@@ -120,7 +126,8 @@ class _Batch:
             if folder is not None:  # else removed meanwhile: its source was deleted
                 self._compare_folders(folder, listing, children[folder.pk])
                 self._compare_files(folder, listing, files.get(folder.pk, {}))
-        self.result.subfolders.extend(Folder.objects.bulk_create(self.new_folders))
+        insert_objects(Folder, self.new_folders)
+        self.result.subfolders.extend(self.new_folders)
         for child, at in self.absent_folders:
             if child.pk not in self.moved_folder_ids:
                 self._folder_absent(child, at)
@@ -130,12 +137,18 @@ class _Batch:
         self._write(folders, homes)
         return self.result
 
-    def _foresee(self, folder_ids: Sequence[int], rules: RuleBook) -> placement.NewHomes:
+    def _foresee(self, folder_ids: Sequence[int], placer: Placer) -> placement.NewHomes:
         """Homes for what is certainly new, or has moved here. Where files are known, few are new, and those wait for `place_files`."""
         paths = dict(Folder.objects.filter(pk__in=among(folder_ids), listed_at=None).values_list("pk", "path"))
-        unseen = ((one.folder_id, paths[one.folder_id], one.entries) for one in self.listings if one.folder_id in paths)
-        files = ((folder_id, path, entry.name) for folder_id, path, entries in unseen for entry in entries if not entry.is_dir)
-        return placement.NewHomes(source=self.source, rules=rules, files=files)
+        for one in self.listings:
+            path = paths.get(one.folder_id)
+            if path is None:
+                continue
+            foreseen = one.foreseen
+            if foreseen is None or foreseen.rules is not placer.rules:
+                foreseen = placer.foresee(path, (entry.name for entry in one.entries if not entry.is_dir))
+            self.foreseen[one.folder_id] = foreseen
+        return placement.NewHomes(self.foreseen.values())
 
     # --- directories ------------------------------------------------------------------------------------------------
     def _ask_for_moved_folders(self, children: Mapping[int, Mapping[str, Folder]]) -> None:
@@ -191,7 +204,9 @@ class _Batch:
         if known:
             self._compare_with_known(folder, files, at, known)
         else:
-            self.fresh.extend((folder.pk, entry, at) for entry in files)
+            foreseen = self.foreseen.get(folder.pk)
+            arrivals = foreseen.arrivals if foreseen else repeat(None, len(files))
+            self.fresh.extend((folder.pk, entry, at, arrival) for entry, arrival in zip(files, arrivals, strict=True))
         self.result.files += len(files)
         folder.listed_at = at
         folder.listed_mtime_ns = listing.mtime_ns
@@ -200,7 +215,7 @@ class _Batch:
     def _compare_with_known(self, folder: Folder, files: Sequence[Entry], at: datetime, known: dict[str, KnownFile]) -> None:
         for entry in files:
             file = known.get(entry.name)
-            found = (folder.pk, entry, at)
+            found = (folder.pk, entry, at, None)
             if file is None:
                 self.fresh.append(found)
             elif file.is_other(entry):  # renamed over, or swapped: either may be found elsewhere
@@ -214,7 +229,7 @@ class _Batch:
 
     def _seen_again(self, file: KnownFile, found: Found) -> None:
         self.seen.add(file.pk)
-        _folder_id, entry, at = found
+        _folder_id, entry, at, _foreseen = found
         is_same = file.is_same(entry)
         settled_since = file.settled_since if is_same else at
         is_settled = is_same and file.presence == Presence.PRESENT
@@ -228,14 +243,14 @@ class _Batch:
 
     def _place_fresh(self) -> None:
         """Names not known at their place: files that moved here, or new ones."""
-        entries = [entry for _folder_id, entry, _at in self.fresh]
+        entries = [found[1] for found in self.fresh]
         arrivals = moves.match(source=self.source, fresh=entries, absent=self.absent, gone=self.gone, seen=self.seen)
         if not arrivals and not self.replaced:
             self.new = self.fresh
             return
         known = {file.pk for file in arrivals.values()}
         for index, found in enumerate(self.fresh):
-            folder_id, entry, _at = found
+            folder_id, entry, _at, _foreseen = found
             file = arrivals.get(index)
             namesake = self.replaced.get((folder_id, entry.name))
             if file is not None:
@@ -248,7 +263,7 @@ class _Batch:
         self.absent = [(file, at) for file, at in self.absent if file.pk not in known]
 
     def _move(self, file: KnownFile, found: Found) -> None:
-        folder_id, entry, at = found
+        folder_id, entry, at, _foreseen = found
         self.result.moved += (file.folder_id, file.name) != (folder_id, entry.name)
         self.moving.append(file.pk)
         is_same = (file.size_bytes, file.mtime_ns) == (entry.size_bytes, entry.mtime_ns)
@@ -275,14 +290,13 @@ class _Batch:
         self._note_arrivals()
 
     def _insert_new(self, homes: placement.NewHomes | None) -> None:
-        places = [(folder_id, entry.name) for folder_id, entry, _at in self.new]
-        known = homes.of(places) if homes is not None else {}
+        known = homes.of([arrival for *_found, arrival in self.new]) if homes is not None else [None] * len(self.new)
         if not self.new:
             return
         ids = reserve_ids(MediaFile, len(self.new))
         insert_rows(MediaFile, INSERT_COLUMNS, self.rows.new(ids, self.new, known))
         self.result.added += len(ids)
-        self.result.arrived_ids.extend(pk for pk, place in zip(ids, places, strict=True) if place not in known)
+        self.result.arrived_ids.extend(pk for pk, home in zip(ids, known, strict=True) if home is None)
 
     def _note_arrivals(self) -> None:
         arrived = self.result.arrived_ids

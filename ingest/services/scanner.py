@@ -11,7 +11,6 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -22,8 +21,8 @@ from catalog.choices import Presence
 from catalog.models import Folder, MediaFile
 from catalog.services import moves, placement
 from catalog.services.registration import Listing, Registered, register_listings
-from catalog.text import fold
 from ingest.errors import RootEmptyError, RootReplacedError
+from ingest.globs import Globs
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
 from mam.lib.bulk import chunks
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from mam.jobs.context import JobContext
     from mam.lib.sources import Entry, SourceFileSystem
 
-BATCH_ENTRIES = 5_000
+BATCH_ENTRIES = 10_000
 BATCH_S = 1.0  # what was listed is registered within this time, however little it is
 ASKED_AT_ONCE = 8  # directories a thread asks for together: over a network in the time of one
 VERIFY_PERIOD_S = 24 * 3600  # an unchanged directory is listed anyway once in so long
@@ -53,13 +52,14 @@ class Target:
     """A folder to list: its directory mtime as its parent's listing (or a stat) gave it.
 
     `loop_ids`: file ids of itself and the folders above. smbd resolves symbolic links by itself and shows them as folders; one that
-    leads to a folder above would be walked for ever.
+    leads to a folder above would be walked for ever. `is_new`: never listed before.
     """
 
     folder_id: int
     path: str
     mtime_ns: int
     loop_ids: frozenset[int]
+    is_new: bool
 
 
 Answer = Listing | SourceError  # of one directory
@@ -100,6 +100,7 @@ class Scanner:
         self.root = root
         self.ctx = ctx
         self.settle = timedelta(seconds=settings.MAM_SETTLE_S)
+        self.globs = Globs(include=source.include_globs, exclude=source.exclude_globs)
         self.frontier: deque[Target] = deque()
         self.retry: list[Target] = []
         self.growing_folder_ids: set[int] = set()
@@ -111,13 +112,13 @@ class Scanner:
         self.entries_per_directory = float(A_DIRECTORY)  # of late
         self.pace = Pace(source.parallelism)
         self.is_slowed = False  # as the log says
+        self.placer = placement.load_placer(self.source)
 
     # --- the root ---------------------------------------------------------------------------------------------------
     def check_root(self) -> None:
         """Make sure that what answers is the source. Raises RootEmptyError, RootReplacedError or a SourceError; changes no file row."""
         health = self.fs.health()
-        include, exclude = self.source.include_globs, self.source.exclude_globs
-        names = {entry.name for entry in self.fs.list_directory("") if is_wanted("", entry, include, exclude)}
+        names = {entry.name for entry in self.fs.list_directory("") if self.globs.wants("", entry)}
         known = set(Folder.objects.filter(parent=self.root, is_missing=False).values_list("name", flat=True))
         known.update(MediaFile.objects.filter(folder=self.root, presence=Presence.PRESENT).values_list("name", flat=True)[:1000])
         if not names and self.root.total_files:
@@ -182,6 +183,7 @@ class Scanner:
 
     def _list(self, targets: Sequence[Target]) -> list[Answer]:
         """In a thread: no database here."""
+        placer = self.placer
         with self.pace.turn() as turn:
             listed_at = timezone.now()
             listings = self.fs.list_directories([target.path for target in targets])
@@ -191,16 +193,15 @@ class Scanner:
             if isinstance(found, SourceError):
                 answers.append(found)
             else:
-                answers.append(Listing(target.folder_id, self._wanted_entries(target, found), target.mtime_ns, listed_at))
+                entries = self._wanted_entries(target, found)
+                files = [entry.name for entry in entries if not entry.is_dir] if target.is_new else []
+                foreseen = placer.foresee(target.path, files) if files else None
+                answers.append(Listing(target.folder_id, entries, target.mtime_ns, listed_at, foreseen))
         return answers
 
     def _wanted_entries(self, target: Target, entries: list[Entry]) -> list[Entry]:
-        include, exclude = self.source.include_globs, self.source.exclude_globs
-        return [
-            entry
-            for entry in entries
-            if is_wanted(target.path, entry, include, exclude) and not (entry.is_dir and entry.file_id in target.loop_ids)
-        ]
+        wants, path, loop_ids = self.globs.wants, target.path, target.loop_ids
+        return [entry for entry in entries if wants(path, entry) and not (entry.is_dir and entry.file_id in loop_ids)]
 
     def _collect(self, running: dict[Future[list[Answer]], list[Target]], ready: _Ready, *, is_last_try: bool) -> None:
         """Take what has been listed: at least one future is waited for, a second at most, and a batch does not become much too large."""
@@ -251,9 +252,9 @@ class Scanner:
             return
         listings = list({one.folder_id: one for one in listings}.values())  # a folder may be hinted at and found new by its parent
         gone = self._look_for(moves.suspects(source=self.source, listings=listings)) if self.known_total else moves.NOTHING_GONE
-        rules = placement.load_rules()
+        self.placer = placement.load_placer(self.source)
         with self.ctx.publish():
-            result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone, rules=rules)
+            result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone, placer=self.placer)
             self._count(len(listings), result)
         placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
         self.frontier.extend(self._wanted_folders(result.subfolders))
@@ -307,7 +308,8 @@ class Scanner:
         """The folder as something to list."""
         self.file_ids[folder.pk] = folder.file_id
         chain = (self.file_ids.get(pk) for pk in (*folder.ancestor_ids, folder.pk))
-        return Target(folder.pk, folder.path, folder.mtime_ns, frozenset(file_id for file_id in chain if file_id is not None))
+        loop_ids = frozenset(file_id for file_id in chain if file_id is not None)
+        return Target(folder.pk, folder.path, folder.mtime_ns, loop_ids, is_new=folder.listed_at is None)
 
     def _changed_folders(self, folders: Sequence[Folder]) -> list[Folder]:
         """Folders whose directory mtime does not prove that they are as they were, and a rolling part of the others."""
@@ -363,15 +365,3 @@ def is_unchanged(folder: Folder, now: datetime) -> bool:
         return False
     changed_at_s = folder.mtime_ns / 1e9
     return changed_at_s < (folder.listed_at - MTIME_DOUBT).timestamp() and changed_at_s < (now - CHANGED_LATELY).timestamp()
-
-
-def is_wanted(folder: str, entry: Entry, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    """A source's include and exclude globs, on the NFC, case-folded path; a pattern without "/" is tried on the name alone.
-
-    Folders are only excluded: an include pattern speaks of files.
-    """
-    name = fold(entry.name)
-    path = fold(f"{folder}/{entry.name}" if folder else entry.name)
-    if any(fnmatchcase(path if "/" in pattern else name, fold(pattern)) for pattern in exclude):
-        return False
-    return entry.is_dir or not include or any(fnmatchcase(path if "/" in pattern else name, fold(pattern)) for pattern in include)

@@ -15,7 +15,7 @@ from catalog.errors import CollectionCycleError
 from catalog.models import Catalog, Collection, Content, Folder, MediaFile, Series, Source, Tag
 from catalog.services import arranging, collections, rollups, tags, technical
 from catalog.services.known import lock_files
-from catalog.services.placement import load_rules, place_files
+from catalog.services.placement import load_placer, load_rules, place_files
 from catalog.services.registration import Listing, ensure_root, register_listings
 from catalog.services.technical import FileVersion, Finding
 from mam.lib.sources import Entry
@@ -161,7 +161,7 @@ def test_scans_that_place_what_they_find_and_curators_neither_deadlock_nor_misco
         for number, folder in enumerate(found.subfolders[::order]):
             names = [Entry(f"{n}.mp4", False, 5, old_ns, old_ns, number * 100 + n) for n in range(20)]
             listing = Listing(folder.pk, names, 0, timezone.now())
-            register_listings(source=source, settle=timedelta(0), listings=[listing], rules=load_rules())
+            register_listings(source=source, settle=timedelta(0), listings=[listing], placer=load_placer(source))
 
     def curate() -> None:
         dice = random.Random(5)

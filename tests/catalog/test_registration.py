@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from catalog.choices import Placement, Presence
 from catalog.models import Catalog, Content, Folder, MediaFile, Series, Source
 from catalog.services import moves, rollups
-from catalog.services.placement import load_rules, place_files
+from catalog.services.placement import load_placer, place_files
 from catalog.services.registration import Listing, Registered, ensure_root, register_listings
 from mam.lib.sources import Entry
 from tests.factories import make_rule, make_source
 
 if TYPE_CHECKING:
-    from catalog.rules import RuleBook
+    from catalog.services.arrivals import Placer
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +35,10 @@ def clip(name: str, file_id: int | None, *, size_bytes: int = 5, mtime_ns: int =
     return Entry(name, False, size_bytes, mtime_ns, mtime_ns, file_id)
 
 
-def register(source: Source, *listings: tuple[Folder, list[Entry]], minutes: int = 0, rules: RuleBook | None = None) -> Registered:
+def register(source: Source, *listings: tuple[Folder, list[Entry]], minutes: int = 0, placer: Placer | None = None) -> Registered:
     at = NOW + timedelta(minutes=minutes)
     found = [Listing(folder.pk, entries, OLD_NS, at) for folder, entries in listings]
-    return register_listings(source=source, settle=SETTLE, listings=found, rules=rules)
+    return register_listings(source=source, settle=SETTLE, listings=found, placer=placer)
 
 
 def folders_of(source: Source, *names: str) -> list[Folder]:
@@ -151,24 +151,45 @@ def test_new_files_are_placed_with_their_insert_as_they_would_be_afterwards() ->
     entries = [clip(name, 10 + number) for number, name in enumerate(names)]
     make_rule(r"promo (?P<title>[^/]+)$", catalog_name="Promotion", series_name="All")
 
-    def works_of(catalog: str, rules: RuleBook | None) -> list[tuple[object, ...]]:
+    def works_of(catalog: str, *, is_foreseen: bool) -> list[tuple[object, ...]]:
         source = make_source()
         (folder,) = folders_of(source, catalog)
-        found = register(source, (folder, entries), rules=rules)
-        assert len(found.arrived_ids) == (1 if rules else len(names))  # the subtitle
+        found = register(source, (folder, entries), placer=load_placer(source) if is_foreseen else None)
+        assert len(found.arrived_ids) == (1 if is_foreseen else len(names))  # the subtitle
         place_files(file_ids=found.arrived_ids)
         rows = MediaFile.objects.filter(source=source).order_by("name").values_list("name", "content__title", "part_number", "placement")
         totals = Series.objects.filter(contents__files__source=source).order_by("key").distinct()
         return [*rows, *totals.values_list("key", "name", "year", "total_contents", "is_curated")]
 
-    assert works_of("WSOP", load_rules()) == works_of("HCL", None)
+    assert works_of("WSOP", is_foreseen=True) == works_of("HCL", is_foreseen=False)
+
+
+def test_what_was_foreseen_by_rules_that_changed_meanwhile_is_foreseen_again() -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "WSOP")
+    entries = [clip("promo teaser.mp4", 1), clip("cover.jpg", 2)]
+    foreseen = load_placer(source).foresee("WSOP", [entry.name for entry in entries])
+    make_rule(r"promo (?P<title>[^/]+)$", catalog_name="Promotion", series_name="All")
+    listing = Listing(folder.pk, entries, OLD_NS, NOW, foreseen)
+
+    register_listings(source=source, settle=SETTLE, listings=[listing], placer=load_placer(source))
+
+    assert list(Catalog.objects.values_list("name", flat=True)) == ["Promotion"]
+
+
+def test_rules_are_one_object_until_one_of_them_changes() -> None:
+    source = make_source()
+    before = load_placer(source).rules
+    assert load_placer(source).rules is before
+    make_rule(r"(?P<title>[^/]+)$", catalog_name="Promotion", series_name="All")
+    assert load_placer(source).rules is not before
 
 
 def test_contents_that_are_there_already_get_the_new_files_and_are_not_counted_again() -> None:
     source = make_source()
     one, two = folders_of(source, "WSOP", "wsop")
-    register(source, (one, [clip("ME_Part1.mp4", 1)]), rules=load_rules())
-    register(source, (two, [clip("me_Part2.mp4", 2), clip("HU.mp4", 3)]), minutes=1, rules=load_rules())
+    register(source, (one, [clip("ME_Part1.mp4", 1)]), placer=load_placer(source))
+    register(source, (two, [clip("me_Part2.mp4", 2), clip("HU.mp4", 3)]), minutes=1, placer=load_placer(source))
     assert sorted(Content.objects.values_list("title", "series__total_contents")) == [("HU", 2), ("ME", 2)]
     assert list(MediaFile.objects.order_by("file_id").values_list("part_number", flat=True)) == [1, 2, None]
 
@@ -176,13 +197,13 @@ def test_contents_that_are_there_already_get_the_new_files_and_are_not_counted_a
 def test_a_known_file_in_a_new_folder_keeps_what_a_curator_decided_and_makes_no_catalog() -> None:
     source = make_source()
     (here,) = folders_of(source, "WSOP")
-    register(source, (here, [clip("a.mp4", 1), clip("b.mp4", 2)]), rules=load_rules())
+    register(source, (here, [clip("a.mp4", 1), clip("b.mp4", 2)]), placer=load_placer(source))
     MediaFile.objects.filter(name="a.mp4").update(placement=Placement.CURATOR)
     content_id = MediaFile.objects.get(name="a.mp4").content_id
     root = ensure_root(source=source)
     (there,) = [one for one in register(source, (root, [directory("WSOP", 100), directory("PAD", 300)])).subfolders if one.name == "PAD"]
 
-    found = register(source, (here, [clip("b.mp4", 2)]), (there, [clip("a.mp4", 1)]), minutes=1, rules=load_rules())
+    found = register(source, (here, [clip("b.mp4", 2)]), (there, [clip("a.mp4", 1)]), minutes=1, placer=load_placer(source))
 
     place_files(file_ids=found.arrived_ids)
     assert (found.moved, found.added) == (1, 0)
@@ -194,10 +215,10 @@ def test_placing_takes_the_same_few_statements_for_a_few_folders_and_for_many() 
     def statements(count: int) -> int:
         source = make_source()
         folders = folders_of(source, *(f"{number} of {count}" for number in range(count)))
-        rules = load_rules()
+        placer = load_placer(source)
         with CaptureQueriesContext(connection) as queries:
             register(
-                source, *((folder, [clip(f"{n}.mp4", folder.pk * 1_000 + n) for n in range(count)]) for folder in folders), rules=rules
+                source, *((folder, [clip(f"{n}.mp4", folder.pk * 1_000 + n) for n in range(count)]) for folder in folders), placer=placer
             )
         return len(queries)
 

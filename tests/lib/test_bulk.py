@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Catalog, Collection, Series
-from mam.lib.bulk import add_to_rows, database_time, ids_by, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import add_to_rows, database_time, ids_by, insert_objects, insert_rows, prefer_indexes, reserve_ids, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,23 @@ def test_inserted_values_are_read_back_whatever_is_in_them() -> None:
     assert stored("pk", "name", "description", "created_at", "parent_id") == [
         (pk, name, name[::-1], THEN, None) for pk, name in zip(ids, ODD_NAMES, strict=True)
     ]
+
+
+def test_inserted_objects_are_what_django_would_have_saved() -> None:
+    saved = Collection.objects.create(name="saved", created_at=THEN, query="tag:홀덤")
+    made = [Collection(name=name, created_at=THEN, query=saved.query, parent=saved) for name in ODD_NAMES]
+    insert_objects(Collection, made)
+    columns = [field.attname for field in Collection._meta.concrete_fields]
+    assert stored(*columns)[1:] == [tuple(getattr(one, column) for column in columns) for one in made]
+    assert all(one.pk > saved.pk for one in made)
+    made[0].name = "changed"
+    made[0].save()
+    assert Collection.objects.get(pk=made[0].pk).name == "changed"
+
+
+def test_no_objects_are_inserted() -> None:
+    insert_objects(Collection, [])
+    assert stored("pk") == []
 
 
 def test_updates_reach_their_own_rows_with_any_value() -> None:
