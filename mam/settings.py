@@ -145,7 +145,7 @@ else:
 CACHES["answers"] = (
     CACHES["default"] | {"KEY_PREFIX": "answers"}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers", "OPTIONS": {"MAX_ENTRIES": 2_000}}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers", "OPTIONS": {"MAX_ENTRIES": 1_000}}
 )
 CACHES["none"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 

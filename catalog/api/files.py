@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import transaction
+from django.http import HttpResponse
+from django.utils.encoding import force_bytes
+from django.utils.timezone import get_current_timezone_name
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -13,6 +16,7 @@ from rest_framework.response import Response
 from catalog import filters, selectors
 from catalog.api.base import CURATE, READ, VIEW, LibraryViewSet
 from catalog.models import Folder, MediaFile
+from catalog.selectors import kept
 from catalog.selectors.conditions import narrow
 from catalog.selectors.narrowing import list_page
 from catalog.selectors.scope import visible
@@ -75,8 +79,15 @@ class FileViewSet(LibraryViewSet[MediaFile]):
         "release": CURATE,
     }
 
-    def list(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
-        """A page of files: first which ones, from the narrowest rows that tell, then what is shown of those."""
+    def list(self, request: Request, *_args: Any, **_kwargs: Any) -> HttpResponse:  # type: ignore[override]  # rendered
+        """A page of files, as bytes: what others asked for before, and nothing of it has changed, is the answer already."""
+        about = ("files", sorted(request.query_params.lists()), request.accepted_media_type, get_current_timezone_name())
+        version = kept.library_version() if "cursor" not in request.query_params else None  # programs ask again for what is new
+        body = kept.keep(lambda: self._rendered_page(request), version=version, user=self.user, about=about)
+        return HttpResponse(body, content_type=request.accepted_renderer.media_type)
+
+    def _rendered_page(self, request: Request) -> bytes:
+        """First which files, from the narrowest rows that tell, then what is shown of those."""
         files = visible(MediaFile.objects.all(), self.user)
         conditions: dict[str, Any] = {}
         if self.is_narrowed:
@@ -86,7 +97,8 @@ class FileViewSet(LibraryViewSet[MediaFile]):
             files, conditions = asked.qs, asked.form.cleaned_data
         pages = FilePagination(conditions)
         page = pages.paginate_queryset(files, request, self)
-        return pages.get_paginated_response(show_files([row["id"] for row in page]))
+        answer = pages.get_paginated_response(show_files([row["id"] for row in page]))
+        return force_bytes(request.accepted_renderer.render(answer.data, request.accepted_media_type, self.get_renderer_context()))
 
     def get_queryset(self) -> QuerySet[MediaFile]:
         """Streams, players and collections only where they are shown."""

@@ -1,5 +1,5 @@
 """What the database itself does for the search: it notes each file whose entry has to be made anew, in the transaction of the change,
-whoever makes it.
+whoever makes it. What lists show of a file is noted too, though the search does not know it: answers are kept until something is noted.
 
 Triggers instead of calls: files are written by COPY, by set-based statements and by the services of every entity, and none of them can
 forget it. Installed after each `migrate`, because SQLite drops the triggers of a table that a migration makes anew.
@@ -46,16 +46,17 @@ _WATCHES = (
         (
             *("name", "folder_id", "kind", "extension", "size_bytes", "presence", "probe_state", "video_codec", "audio_codec"),
             *("width_px", "height_px", "duration_ms", "content_id", "title", "description"),
-            "mtime_ns",  # lists are ordered by it, and kept until something is noted
+            *("mtime_ns", "first_seen_at", "part_number", "placement", "probe_reason", "frame_rate_num", "frame_rate_den"),  # shown
         ),
         on_insert=True,
         on_delete=True,
     ),
+    _Watch("catalog_source", ("name",), files="SELECT id FROM catalog_mediafile WHERE source_id IN ({keys})"),  # shown
     _Watch("catalog_folder", ("path",), files="SELECT id FROM catalog_mediafile WHERE folder_id IN ({keys})"),
     _Watch("catalog_content", ("title", "series_id"), files=_BY_CONTENT),
     _Watch("catalog_series", ("name", "year", "catalog_id"), files=_BY_SERIES),
     _Watch("catalog_catalog", ("name",), files=_BY_CATALOG),
-    _Watch("catalog_tag", ("name",), files="SELECT mediafile_id FROM catalog_mediafile_tags WHERE tag_id IN ({keys})"),
+    _Watch("catalog_tag", ("name", "color"), files="SELECT mediafile_id FROM catalog_mediafile_tags WHERE tag_id IN ({keys})"),
     _Watch(
         "catalog_player",
         ("name", "name_ko", "name_en", "aliases"),

@@ -69,6 +69,8 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Row],
 
 def insert_objects(model: type[Model], objects: Sequence[Model], *, using: str = "default") -> None:
     """Insert objects that were never saved, with all their values, and give them their ids. As `insert_rows`; no signals are sent."""
+    if not objects:
+        return
     fields = list(model._meta.concrete_fields)
     for one, pk in zip(objects, reserve_ids(model, len(objects), using=using), strict=True):
         one.pk = pk

@@ -1,12 +1,14 @@
-"""Queries that are asked with every request: Django makes their SQL once, and what changes from one to the next is put into it.
+"""Queries that are asked with every request: their SQL is made once by Django, and planned once on each connection by PostgreSQL.
 
-Making the SQL of a query with joins takes Django as long as the database takes to answer it several times.
+Making the SQL of a query with joins takes Django as long as the database takes to answer it several times; so does planning.
 """
 
 from __future__ import annotations
 
+import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from django.db import connection
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.db.models.expressions import RawSQL
+
+_planned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()  # the driver's connection -> names of statements that it has
 
 
 class Prepared:
@@ -33,7 +37,10 @@ class Prepared:
         statement, places = self._statement
         (given,) = among(ids).params
         with connection.cursor() as cursor:
-            cursor.execute(statement, [given] * places)
+            if _can_prepare():
+                cursor.execute(f"EXECUTE {_plan(statement)}(%s)", [given])
+            else:
+                cursor.execute(statement, [given] * places)
             return list(cursor.fetchall())
 
     @cached_property
@@ -44,3 +51,19 @@ class Prepared:
         if set(params) != set(nothing.params):
             raise ValueError("a prepared query has no parameters but its ids")
         return statement, len(params)
+
+
+def _can_prepare() -> bool:
+    """Not where a pooler may give each transaction another connection: Django's settings say so by this name."""
+    return connection.vendor == "postgresql" and not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+
+
+def _plan(statement: str) -> str:
+    """The name of `statement` on this connection, which has it planned from now on. It outlives a transaction that is rolled back."""
+    name = f"mam_{zlib.crc32(statement.encode()):08x}"
+    names = _planned.setdefault(connection.connection, set())
+    if name not in names:
+        with connection.wrap_database_errors:
+            connection.connection.execute(f"PREPARE {name} AS {statement.replace('%s', '$1').replace('%%', '%')}")
+        names.add(name)
+    return name

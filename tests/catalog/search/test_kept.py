@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,21 +12,22 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog import selectors
-from catalog.models import MediaFile, SearchEntry
+from catalog.models import Catalog, Content, Folder, MediaFile, SearchEntry, Series, Source, Tag
 from catalog.search import index
 from catalog.search.query import Field, parse
 from catalog.selectors import kept
 from mam.accounts.errors import PermissionDeniedError
-from tests.factories import make_file, make_folder, make_source, make_tag, make_user
+from mam.accounts.models import User
+from tests.factories import make_content, make_file, make_folder, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import Model
     from django.test import Client
-
-    from mam.accounts.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,6 +41,9 @@ from catalog.services import tags
 from catalog.models import Tag
 tags.add_tags(file_ids=[{file}], tags=[Tag.objects.get(name="Bluff")], user=None)
 """
+
+
+FILES = "/api/v1/files/"
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +170,106 @@ def test_a_folder_s_listing_is_kept_until_a_file_of_it_changes(client: Client, v
     assert listed() == ["Hero Call"]
     make_file("a.mp4", folder=folder)
     assert listed() == ["a.mp4", "Hero Call"]
+
+
+# --- whole answers ----------------------------------------------------------------------------------------------------
+def listed(client: Client, **asked: str) -> list[dict[str, Any]]:
+    """The first page of the API's list of files."""
+    answer = client.get(FILES, asked)
+    assert answer["Content-Type"] == "application/json"
+    return list(answer.json()["items"])
+
+
+@pytest.fixture
+def reader(client: Client, viewer: User) -> Client:
+    client.force_login(viewer)
+    return client
+
+
+def test_a_list_that_was_asked_for_before_reads_no_files(reader: Client) -> None:
+    make_file("final.mp4")
+    index.refresh_all()
+    first = listed(reader)
+    with CaptureQueriesContext(connection) as queries:
+        assert listed(reader) == first
+    assert not [query for query in queries if MediaFile._meta.db_table in query["sql"]]
+
+
+def test_lists_are_told_apart_by_all_that_is_asked_and_by_the_zone(reader: Client, viewer: User) -> None:
+    make_file("final.mp4")
+    make_file("notes.txt")
+    index.refresh_all()
+    assert [len(listed(reader)), len(listed(reader, kind="video")), len(listed(reader, limit="1"))] == [2, 1, 1]
+    seoul = listed(reader)[0]["first_seen_at"]
+    User.objects.filter(pk=viewer.pk).update(time_zone="America/New_York")
+    assert listed(reader)[0]["first_seen_at"] != seoul
+
+
+def test_who_lost_the_permission_gets_no_list_that_is_kept(reader: Client, viewer: User) -> None:
+    make_file("final.mp4")
+    assert listed(reader)
+    viewer.groups.clear()
+    assert reader.get(FILES).status_code == 403
+
+
+SHOWN_CHANGES: dict[str, Any] = {
+    "name": "other.mp4",
+    "title": "Hero Call",
+    "part_number": 7,
+    "placement": "curator",
+    "kind": "audio",
+    "extension": "mov",
+    "size_bytes": 4321,
+    "presence": "growing",
+    "probe_state": "failed",
+    "probe_reason": "truncated",
+    "duration_ms": 9,
+    "width_px": 9,
+    "height_px": 9,
+    "mtime_ns": 9,
+    "video_codec": "hevc",
+    "audio_codec": "opus",
+}
+
+
+@pytest.mark.parametrize("column", [*SHOWN_CHANGES, "frame_rate", "first_seen_at"])
+def test_no_column_of_a_file_is_shown_stale(reader: Client, column: str) -> None:
+    film = make_file("final.mp4", first_seen_at=timezone.now() - timedelta(days=3))
+    index.refresh_all()
+    before = listed(reader)
+    changes: dict[str, Any] = {
+        "frame_rate": {"frame_rate_num": 48, "frame_rate_den": 1},
+        "first_seen_at": {"first_seen_at": timezone.now() - timedelta(days=2)},
+    }.get(column, {column: SHOWN_CHANGES.get(column)})
+    MediaFile.objects.filter(pk=film.pk).update(**changes)
+    after = listed(reader)
+    caches["answers"].clear()
+    assert after == listed(reader) != before
+
+
+@pytest.mark.parametrize("shown", ["source", "folder", "content", "series", "year", "catalog", "tag", "color", "tagging"])
+def test_nothing_around_a_file_is_shown_stale(reader: Client, shown: str) -> None:
+    content = make_content()
+    film = make_file("final.mp4", content=content)
+    tag = make_tag("Bluff")
+    film.tags.add(tag)
+    index.refresh_all()
+    before = listed(reader)
+    if shown == "tagging":
+        film.tags.remove(tag)
+    else:
+        rows: dict[str, tuple[type[Model], int, dict[str, Any]]] = {
+            "source": (Source, film.source_id, {"name": "NAS 2"}),
+            "folder": (Folder, film.folder_id, {"path": "Elsewhere"}),
+            "content": (Content, content.pk, {"title": "Other"}),
+            "series": (Series, content.series_id, {"name": "Other"}),
+            "year": (Series, content.series_id, {"year": 1999}),
+            "catalog": (Catalog, content.series.catalog_id, {"name": "Other"}),
+            "tag": (Tag, tag.pk, {"name": "Other"}),
+            "color": (Tag, tag.pk, {"color": "red"}),
+        }
+        model, pk, change = rows[shown]
+        model._default_manager.filter(pk=pk).update(**change)
+    after = listed(reader)
+    caches["answers"].clear()
+    assert after == listed(reader) != before

@@ -1,0 +1,59 @@
+"""Prepared queries find what Django's find, after rollbacks, on new connections, and behind a pooler."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from catalog.models import Tag
+from mam.lib.prepared import Prepared
+from tests.factories import make_tag
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def query() -> Prepared:
+    """Names of tags; made anew, as in another process."""
+    return Prepared(lambda ids: Tag.objects.filter(pk__in=ids).order_by("name").values_list("name"))
+
+
+def test_it_finds_some_again_and_again_in_one_query_each() -> None:
+    tags = [make_tag(name) for name in ("bluff", "allin", "call")]
+    prepared = query()
+    for _ in range(8):  # PostgreSQL makes up its mind after five
+        with CaptureQueriesContext(connection) as queries:
+            assert prepared.rows([tags[0].pk, tags[1].pk]) == [("allin",), ("bluff",)]
+        assert len(queries) == 1
+    assert prepared.rows([]) == []
+
+
+def test_ids_may_stand_in_many_places() -> None:
+    tag = make_tag("bluff")
+    tags = Tag.objects.order_by()
+    prepared = Prepared(lambda ids: tags.filter(pk__in=ids).values_list("name").union(tags.filter(pk__in=ids).values_list("key"), all=True))
+    assert prepared.rows([tag.pk]) == [("bluff",), ("bluff",)]
+
+
+def test_it_goes_on_after_a_rollback_and_on_a_new_connection() -> None:
+    tag, prepared = make_tag("bluff"), query()
+    with transaction.atomic():
+        assert prepared.rows([tag.pk]) == [("bluff",)]
+        transaction.set_rollback(True)
+    assert prepared.rows([tag.pk]) == [("bluff",)]
+    connection.close()
+    assert prepared.rows([tag.pk]) == [("bluff",)]
+
+
+def test_behind_a_pooler_nothing_is_left_on_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", True)
+    tag = make_tag("bluff")
+    with CaptureQueriesContext(connection) as queries:
+        assert query().rows([tag.pk]) == [("bluff",)]
+    assert not any("EXECUTE" in one["sql"] for one in queries)
+
+
+def test_a_query_with_parameters_of_its_own_is_refused() -> None:
+    prepared = Prepared(lambda ids: Tag.objects.filter(pk__in=ids, name="bluff").values_list("name"))
+    with pytest.raises(ValueError, match="no parameters"):
+        prepared.rows([1])
