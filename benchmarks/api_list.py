@@ -13,10 +13,10 @@ import json
 import os
 import sys
 import time
-from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.asking import asker
 from benchmarks.databases import analyse, compare_on_each, set_up
 
 if TYPE_CHECKING:
@@ -42,13 +42,17 @@ def from_memory(_request: HttpRequest) -> JsonResponse:
 def measure() -> None:
     """In a process of its own: print requests a second of both sides, the best round of each."""
     set_up()
+    from django.urls import path as url  # noqa: PLC0415
+
+    import mam.urls  # noqa: PLC0415
     from catalog.search import index  # noqa: PLC0415
     from catalog.services.generating import generate  # noqa: PLC0415
 
     generate(files=FILES, seed=1)
     index.refresh_all()
     analyse()
-    ask = _asker()
+    mam.urls.urlpatterns.append(url(REFERENCE[1:], from_memory))
+    ask = asker()
     _answer.update(_json(ask(PATH)))
     if _json(ask(REFERENCE)) != _answer or len(_answer["items"]) != 50:
         raise RuntimeError("the two sides do not answer the same")
@@ -59,37 +63,6 @@ def measure() -> None:
         for name, request in asked.items():
             best[name] = max(best[name], _rate(request))
     sys.stdout.write(f"ours {best[PATH]}\nreference {best[REFERENCE]}\nanew {best[ANEW]}\n")
-
-
-def _asker() -> Callable[..., bytes]:
-    """GET a path, and perhaps a query string, as a viewer who is logged in; gives the body. RuntimeError for anything but a success."""
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
-    from django.test import Client  # noqa: PLC0415
-    from django.urls import path  # noqa: PLC0415
-
-    import mam.urls  # noqa: PLC0415
-    from tests.factories import make_user  # noqa: PLC0415
-
-    mam.urls.urlpatterns.append(path(REFERENCE[1:], from_memory))
-    client = Client()
-    client.force_login(make_user("viewer"))
-    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-    application = get_wsgi_application()
-    base = {"REQUEST_METHOD": "GET", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "HTTP_HOST": "localhost", "HTTP_COOKIE": cookie}
-    wsgi = {"wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.errors": sys.stderr, "wsgi.multithread": False}
-
-    def ask(address: str, query: str = "") -> bytes:
-        statuses: list[str] = []
-        environ = {**base, **wsgi, "wsgi.input": BytesIO(), "PATH_INFO": address, "QUERY_STRING": query}
-        response: Any = application(environ, lambda status, *_headers: statuses.append(status))  # type: ignore[arg-type]
-        body = b"".join(response)
-        response.close()
-        if not statuses[0].startswith("200"):
-            raise RuntimeError(f"{statuses[0]} for {address}: {body[:500]!r}")
-        return body
-
-    return ask
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -61,9 +62,10 @@ def analyse() -> None:
 
 
 def set_up() -> None:
-    """Load Django and make the tables."""
+    """Load Django and make the tables, in a process as `manage.py up` begins one."""
     import django  # noqa: PLC0415  (the environment says which database)
     from django.core.management import call_command  # noqa: PLC0415
 
     django.setup()
     call_command("migrate", run_syncdb=True, verbosity=0)
+    gc.freeze()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -36,6 +36,9 @@ _PART = re.compile(
     rf"[)\]]?(?=$|{_BORDER})",
     re.IGNORECASE,
 )
+# The shortest of each, in folded text: most names have none, and of the others only what follows is searched.
+_MAYBE_PART = re.compile(r"p(?:art|t)|cd|d[iı]s[ck]|파트|부")
+_BEFORE_PART = len("[제 123")  # characters that may stand before that
 _DASHES = re.compile(r"\s-(?:\s-)+(?=\s|$)")
 _EDGES = " -–—_.,"
 _LANGUAGE_SUFFIX = re.compile(r"[._\-][a-z]{2,3}(?:[_\-][a-z]{2,4})?(?:[._\-](?:forced|sdh|cc))?$", re.IGNORECASE)
@@ -74,7 +77,10 @@ def place_by_default(path: str, *, source_name: str) -> Place:
     the catalog's own. The file name gives title and part; equal titles in different folders stay different contents.
     """
     folder, _slash, name = text.nfc(path).rpartition("/")
-    above = _folders_of(folder, source_name)
+    return _place_below(_folders_of(folder, source_name), name)
+
+
+def _place_below(above: _Folders, name: str) -> Place:
     stem = text.split_extension(name)[0]
     title, part = split_part(stem)
     if not title:  # "Day 1/Part2.mp4": the folder names the work
@@ -106,9 +112,12 @@ def _folders_of(folder: str, source_name: str) -> _Folders:
 
 def split_part(stem: str) -> tuple[str, int | None]:
     """(title, part number): "ME_Day1_Part2" -> ("ME Day1", 2). The title may be "" when there is nothing else. Other suffixes stay."""
-    found = None
-    for found in _PART.finditer(stem):  # noqa: B007  (the last one counts)
-        pass
+    folded, found = text.fold(stem), None
+    hint = _MAYBE_PART.search(folded)
+    if hint is not None:
+        start = max(0, hint.start() - _BEFORE_PART) if len(folded) == len(stem) else 0
+        for found in _PART.finditer(stem, start):  # noqa: B007  (the last one counts)
+            pass
     if found is None:
         return clean(stem), None
     number = found["latin"] or found["korean"] or found["counted"]
@@ -247,6 +256,14 @@ class RuleBook:
         if not self.rules:
             return place_by_default(path, source_name=source_name)
         return self.explain(path, source_id=source_id, source_name=source_name)[1]
+
+    def place_in(self, folder: str, names: Iterable[str], *, source_id: int, source_name: str) -> Iterator[Place]:
+        """As `place`, of the files in one folder."""
+        if self.rules:
+            paths = (f"{folder}/{name}" if folder else name for name in names)
+            return (self.place(path, source_id=source_id, source_name=source_name) for path in paths)
+        above = _folders_of(text.nfc(folder), source_name)
+        return (_place_below(above, text.nfc(name)) for name in names)
 
     def explain(self, path: str, *, source_id: int, source_name: str) -> tuple[Rule | None, Place]:
         """As `place`, with the rule that decided; None is the built-in one."""

@@ -11,7 +11,7 @@ from catalog.choices import PLACED_KINDS
 from catalog.services.known import first_probe_state, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from catalog.rules import Place, RuleBook
 
@@ -68,19 +68,19 @@ class Placer:
 
     def target(self, folder_path: str, name: str) -> Target:
         """Where a media file belongs."""
-        path = f"{folder_path}/{name}" if folder_path else name
-        place = self.rules.place(path, source_id=self._source_id, source_name=self._source_name)
-        return Target((place.catalog_key, place.series_key, place.content_key), place)
+        (target,) = self._targets(folder_path, [name])
+        return target
 
     def foresee(self, folder_path: str, names: Iterable[str]) -> Foreseen:
         """Of all files of one folder."""
-        arrivals = []
-        for name in names:
-            arrival = arrival_of(name)
-            if arrival.kind in PLACED_KINDS:
-                arrival = Arrival(*arrival[:-1], self.target(folder_path, name))
-            arrivals.append(arrival)
-        return Foreseen(self.rules, arrivals)
+        files = list(names)
+        arrivals = [arrival_of(name) for name in files]
+        targets = self._targets(folder_path, [name for name, one in zip(files, arrivals, strict=True) if one.kind in PLACED_KINDS])
+        return Foreseen(self.rules, [Arrival(*one[:-1], next(targets)) if one.kind in PLACED_KINDS else one for one in arrivals])
+
+    def _targets(self, folder_path: str, names: Iterable[str]) -> Iterator[Target]:
+        places = self.rules.place_in(folder_path, names, source_id=self._source_id, source_name=self._source_name)
+        return (Target((place.catalog_key, place.series_key, place.content_key), place) for place in places)
 
 
 def arrival_of(name: str) -> Arrival:

@@ -206,14 +206,14 @@ def moment_from_ns(nanoseconds: int | None) -> datetime | None:
 
 def _scaled(value: int, units: tuple[str, ...]) -> str:
     """`value` in the largest unit that keeps it at one or more; three digits. Decimal steps of 1,000."""
-    amount, unit = Fraction(value), units[0]
+    size, divisor, unit = abs(value), 1, units[0]
     for unit in units:
         # 999.5 would be written as 1000: it belongs to the next unit.
-        if abs(amount) < Fraction(1999, 2) or unit == units[-1]:
+        if 2 * size < 1999 * divisor or unit == units[-1]:
             break
-        amount /= 1000
-    decimals = 0 if unit == units[0] or abs(amount) >= Fraction(1999, 20) else 1 if abs(amount) >= Fraction(1999, 200) else 2
-    return f"{number_format(f'{float(amount):.{decimals}f}', use_l10n=True)}{_NO_BREAK}{unit}"
+        divisor *= 1000
+    decimals = 0 if unit == units[0] or 20 * size >= 1999 * divisor else 1 if 200 * size >= 1999 * divisor else 2
+    return f"{number_format(f'{value / divisor:.{decimals}f}', use_l10n=True)}{_NO_BREAK}{unit}"
 
 
 def _relative_words(moment: datetime) -> str:

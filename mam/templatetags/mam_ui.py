@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -80,10 +81,15 @@ def icon(name: str, *, label: str = "", size: str = "") -> SafeString:
     """
     symbol, _sep, more_classes = name.partition(" ")
     classes = " ".join(part for part in ("icon", f"icon-{size}" if size else "", more_classes) if part)
-    link = f"{static('icons.svg')}#{symbol}"
+    link = f"{_icons_url()}#{symbol}"
     if label:
         return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>', classes, label, link)
     return format_html('<svg class="{}" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', classes, link)
+
+
+@cache  # a page has a hundred icons
+def _icons_url() -> str:
+    return static("icons.svg")
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,162 @@
+"""How long pages of lists take among a million files, at any depth, in any order, with conditions: the API's list and folders' pages.
+
+MAM_BENCH_FILES files (1,000,000) of `manage.py generate_catalog`, and one more folder with a tenth as many in it. Through Django's WSGI
+handler, as a viewer; what was asked before is forgotten before each request. First pages and pages from the middle to the end of the same
+lists are asked for in turn: what counts is the 95th percentile of the latter, and that it is no longer than that of the former.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from benchmarks.asking import asker
+from benchmarks.databases import analyse, run_on_each, set_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILES = int(os.environ.get("MAM_BENCH_FILES", "1000000"))
+IN_ONE_FOLDER = FILES // 10
+DEPTHS = (0.3, 0.5, 0.9, 1.0)  # of a list
+FOLDERS = 40
+SEED = 1
+API = "/api/v1/files/"
+FOLDER_SORTS = ("name", "-name", "newest", "oldest", "largest", "longest")
+
+
+def measure() -> None:
+    """In a process of its own: print seconds of each kind of list at the median and the 95th percentile, first pages and deep ones."""
+    set_up()
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from catalog.search import index  # noqa: PLC0415
+    from catalog.services.generating import generate  # noqa: PLC0415
+
+    call_command("collectstatic", interactive=False, verbosity=0)  # pages name their files
+    generate(files=FILES, seed=SEED)
+    _fill_a_folder()
+    index.refresh_all()
+    analyse()
+    ask_for_lists()
+
+
+def ask_for_lists() -> None:
+    """The same on the catalog that there is."""
+    from django.core.cache import caches  # noqa: PLC0415
+
+    ask = asker()
+    times: dict[str, list[float]] = {}
+    for kind, query in _requests():
+        path, _mark, query_string = query.partition("?")
+        caches["answers"].clear()
+        started = time.perf_counter()
+        ask(path, query_string)
+        times.setdefault(kind, []).append(time.perf_counter() - started)
+        if os.environ.get("MAM_BENCH_VERBOSE"):
+            sys.stderr.write(f"{1000 * times[kind][-1]:.0f} ms {kind} {query}\n")
+    for kind, found in times.items():
+        found.sort()
+        sys.stdout.write(f"{kind}_p50 {statistics.median(found)}\n{kind}_p95 {found[int(0.95 * len(found))]}\n")
+
+
+def _fill_a_folder() -> None:
+    from django.utils import timezone  # noqa: PLC0415
+
+    from catalog.models import Source  # noqa: PLC0415
+    from catalog.services.registration import Listing, ensure_root, register_listings  # noqa: PLC0415
+    from mam.lib.sources import Entry  # noqa: PLC0415
+
+    source = Source.objects.create(name="one folder", url="file:///bench/one")
+    chance = random.Random(SEED)  # noqa: S311  (a sample)
+    sizes_and_times = ((chance.randrange(1 << 32), chance.randrange(1 << 60)) for _ in range(IN_ONE_FOLDER))
+    entries = [Entry(f"카메라 {n % 16:02} clip {n}.mp4", False, size, time_ns, 1, n) for n, (size, time_ns) in enumerate(sizes_and_times)]
+    listing = Listing(ensure_root(source=source).pk, entries, 1, timezone.now())
+    register_listings(source=source, listings=[listing], settle=timedelta(seconds=15))
+
+
+def _requests() -> Iterator[tuple[str, str]]:
+    """(kind, address) of each request: kinds end in "first" or "deep"."""
+    for conditions in _conditions():
+        for order in ("", "name", "-first_seen_at"):
+            yield from _api_pages("&".join(part for part in (conditions, f"ordering={order}" if order else "") if part))
+    yield from _folder_pages()
+
+
+def _conditions() -> Iterator[str]:
+    """Of the API's list."""
+    from catalog.models import Catalog, Series, Tag  # noqa: PLC0415
+
+    chance = random.Random(SEED)  # noqa: S311
+    yield from (
+        "",
+        "kind=video",
+        "extension=mxf",
+        "probe_state=done",
+        "min_height_px=1080",
+        "presence=missing",
+        "q=final",
+        "is_placed=true",
+    )
+    yield from ("is_placed=true", "min_size_bytes=1000000000", "video_codec=h264&kind=video", "found_after=2020-01-01T00:00:00Z")
+    for model, name, count in ((Catalog, "catalog", 3), (Series, "series", 5), (Tag, "tag", 3)):
+        ids = list(model.objects.order_by("pk").values_list("pk", flat=True))
+        yield from (f"{name}={pk}" for pk in chance.sample(ids, min(count, len(ids))))
+
+
+def _api_pages(query: str) -> Iterator[tuple[str, str]]:
+    """The first page, and pages from deeper and deeper in the list of all files."""
+    yield "api_first", f"{API}?{query}"
+    for cursor in _cursors(query):
+        yield "api_deep", f"{API}?{query}&cursor={cursor}"
+
+
+def _cursors(query: str) -> Iterator[str]:
+    """Cursors at some depths of the list of all files in the same order; they serve any conditions."""
+    from catalog.models import MediaFile  # noqa: PLC0415
+    from mam.lib.keyset import jump  # noqa: PLC0415
+
+    order = next((part.partition("=")[2] for part in query.split("&") if part.startswith("ordering=")), "")
+    path = {"": "-pk", "name": "name_key", "-first_seen_at": "-first_seen_at"}[order]
+    total = FILES
+    for depth in DEPTHS:
+        cursor = jump(MediaFile.objects.all(), [path], max(1, int(depth * total / 50) - 2), 50, total).next
+        if cursor is not None:
+            yield cursor
+
+
+def _folder_pages() -> Iterator[tuple[str, str]]:
+    from catalog.models import Folder  # noqa: PLC0415
+
+    chance = random.Random(SEED)  # noqa: S311
+    ids = list(Folder.objects.exclude(total_files=0).order_by("pk").values_list("pk", flat=True))
+    largest = Folder.objects.filter(total_files=IN_ONE_FOLDER, parent=None).order_by("-pk").values_list("pk", flat=True)[0]
+    for kind, chosen, files in (("folder", chance.sample(ids, min(FOLDERS, len(ids))), 120), ("large_folder", [largest], IN_ONE_FOLDER)):
+        for pk in chosen:
+            for sort in FOLDER_SORTS:
+                yield f"{kind}_first", f"/folders/{pk}/?sort={sort}"
+                yield from ((f"{kind}_deep", f"/folders/{pk}/?sort={sort}&page={max(2, int(depth * files / 60))}") for depth in DEPTHS)
+
+
+def main() -> int:
+    ratios = []
+    for engine, found in run_on_each("benchmarks.lists").items():
+        ms = {name: 1000 * seconds for name, seconds in found.items()}
+        for kind in ("api", "folder", "large_folder"):
+            first, deep = (f"p50 {ms[f'{kind}_{one}_p50']:.0f}, p95 {ms[f'{kind}_{one}_p95']:.0f} ms" for one in ("first", "deep"))
+            sys.stdout.write(f"{engine}: {kind.replace('_', ' ')}: first pages {first}; deep ones {deep}\n")
+        ratios.append(ms["api_deep_p95"] / ms["api_first_p95"])
+    sys.stdout.write(f"lists ratio {max(ratios):.2f} (ours/reference: deep pages of the API, against first ones)\n")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        measure()
+    else:
+        sys.exit(main())
