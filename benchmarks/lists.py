@@ -1,8 +1,9 @@
 """How long pages of lists take among a million files, at any depth, in any order, with conditions: the API's list and folders' pages.
 
 MAM_BENCH_FILES files (1,000,000) of `manage.py generate_catalog`, and one more folder with a tenth as many in it. Through Django's WSGI
-handler, as a viewer; what was asked before is forgotten before each request. First pages and pages from the middle to the end of the same
-lists are asked for in turn: what counts is the 95th percentile of the latter, and that it is no longer than that of the former.
+handler, as a viewer; what was asked before is forgotten before each request. First pages, and pages deep in the same lists, are asked for
+in no order, after some that warm everything up. What counts is the 95th percentile of the deep ones against that of the first: the worst
+of all lists, on both databases.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ FILES = int(os.environ.get("MAM_BENCH_FILES", "1000000"))
 IN_ONE_FOLDER = FILES // 10
 DEPTHS = (0.3, 0.5, 0.9, 1.0)  # of a list
 FOLDERS = 40
+WARM = 30
 SEED = 1
 API = "/api/v1/files/"
 FOLDER_SORTS = ("name", "-name", "newest", "oldest", "largest", "longest")
@@ -39,8 +41,8 @@ def measure() -> None:
     from catalog.services.generating import generate  # noqa: PLC0415
 
     call_command("collectstatic", interactive=False, verbosity=0)  # pages name their files
-    generate(files=FILES, seed=SEED)
     _fill_a_folder()
+    generate(files=FILES, seed=SEED)
     index.refresh_all()
     analyse()
     ask_for_lists()
@@ -52,14 +54,19 @@ def ask_for_lists() -> None:
 
     ask = asker()
     times: dict[str, list[float]] = {}
-    for kind, query in _requests():
+    requests = list(_requests())
+    random.Random(SEED).shuffle(requests)  # noqa: S311
+    for number, (kind, query) in enumerate([*requests[:WARM], *requests]):
         path, _mark, query_string = query.partition("?")
-        caches["answers"].clear()
+        for cache in ("answers", "pages"):
+            caches[cache].clear()
         started = time.perf_counter()
         ask(path, query_string)
-        times.setdefault(kind, []).append(time.perf_counter() - started)
-        if os.environ.get("MAM_BENCH_VERBOSE"):
-            sys.stderr.write(f"{1000 * times[kind][-1]:.0f} ms {kind} {query}\n")
+        seconds = time.perf_counter() - started
+        if number >= WARM:
+            times.setdefault(kind, []).append(seconds)
+            if os.environ.get("MAM_BENCH_VERBOSE"):
+                sys.stderr.write(f"{1000 * seconds:.0f} ms {kind} {query}\n")
     for kind, found in times.items():
         found.sort()
         sys.stdout.write(f"{kind}_p50 {statistics.median(found)}\n{kind}_p95 {found[int(0.95 * len(found))]}\n")
@@ -123,7 +130,7 @@ def _cursors(query: str) -> Iterator[str]:
 
     order = next((part.partition("=")[2] for part in query.split("&") if part.startswith("ordering=")), "")
     path = {"": "-pk", "name": "name_key", "-first_seen_at": "-first_seen_at"}[order]
-    total = FILES
+    total = MediaFile.objects.count()
     for depth in DEPTHS:
         cursor = jump(MediaFile.objects.all(), [path], max(1, int(depth * total / 50) - 2), 50, total).next
         if cursor is not None:
@@ -131,16 +138,21 @@ def _cursors(query: str) -> Iterator[str]:
 
 
 def _folder_pages() -> Iterator[tuple[str, str]]:
-    from catalog.models import Folder  # noqa: PLC0415
+    """Of ordinary folders with more than a page of files, and of the large one."""
+    from django.db.models import Count  # noqa: PLC0415
+
+    from catalog.models import MediaFile  # noqa: PLC0415
 
     chance = random.Random(SEED)  # noqa: S311
-    ids = list(Folder.objects.exclude(total_files=0).order_by("pk").values_list("pk", flat=True))
-    largest = Folder.objects.filter(total_files=IN_ONE_FOLDER, parent=None).order_by("-pk").values_list("pk", flat=True)[0]
-    for kind, chosen, files in (("folder", chance.sample(ids, min(FOLDERS, len(ids))), 120), ("large_folder", [largest], IN_ONE_FOLDER)):
-        for pk in chosen:
+    counts = MediaFile.objects.order_by().values_list("folder").annotate(files=Count("pk")).filter(files__gt=60)
+    ordinary = [(pk, files) for pk, files in counts.order_by("folder") if files != IN_ONE_FOLDER]
+    largest = [(pk, files) for pk, files in counts if files == IN_ONE_FOLDER]
+    for kind, folders in (("folder", chance.sample(ordinary, min(FOLDERS, len(ordinary)))), ("large_folder", largest)):
+        for pk, files in folders:
+            pages = -(-files // 60)
             for sort in FOLDER_SORTS:
                 yield f"{kind}_first", f"/folders/{pk}/?sort={sort}"
-                yield from ((f"{kind}_deep", f"/folders/{pk}/?sort={sort}&page={max(2, int(depth * files / 60))}") for depth in DEPTHS)
+                yield from ((f"{kind}_deep", f"/folders/{pk}/?sort={sort}&page={max(2, int(depth * pages))}") for depth in DEPTHS)
 
 
 def main() -> int:
@@ -148,10 +160,12 @@ def main() -> int:
     for engine, found in run_on_each("benchmarks.lists").items():
         ms = {name: 1000 * seconds for name, seconds in found.items()}
         for kind in ("api", "folder", "large_folder"):
+            if f"{kind}_deep_p95" not in ms:  # no folder with more than a page in a small archive
+                continue
+            ratios.append(ms[f"{kind}_deep_p95"] / ms[f"{kind}_first_p95"])
             first, deep = (f"p50 {ms[f'{kind}_{one}_p50']:.0f}, p95 {ms[f'{kind}_{one}_p95']:.0f} ms" for one in ("first", "deep"))
             sys.stdout.write(f"{engine}: {kind.replace('_', ' ')}: first pages {first}; deep ones {deep}\n")
-        ratios.append(ms["api_deep_p95"] / ms["api_first_p95"])
-    sys.stdout.write(f"lists ratio {max(ratios):.2f} (ours/reference: deep pages of the API, against first ones)\n")
+    sys.stdout.write(f"lists ratio {max(ratios):.2f} (ours/reference: deep pages against first ones)\n")
     return 0
 
 

@@ -37,7 +37,7 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 # The shortest of each, in folded text: most names have none, and of the others only what follows is searched.
-_MAYBE_PART = re.compile(r"p(?:art|t)|cd|d[iı]s[ck]|파트|부")
+_MAYBE_PART = re.compile(r"p(?:art|t)|cd|d(?:[iı]\u0307?)s[ck]|파트|부")  # "İ" folded is two characters
 _BEFORE_PART = len("[제 123")  # characters that may stand before that
 _DASHES = re.compile(r"\s-(?:\s-)+(?=\s|$)")
 _EDGES = " -–—_.,"
@@ -115,7 +115,7 @@ def split_part(stem: str) -> tuple[str, int | None]:
     folded, found = text.fold(stem), None
     hint = _MAYBE_PART.search(folded)
     if hint is not None:
-        start = max(0, hint.start() - _BEFORE_PART) if len(folded) == len(stem) else 0
+        start = max(0, hint.start() - _BEFORE_PART) if stem.isascii() else 0  # folding others may move them
         for found in _PART.finditer(stem, start):  # noqa: B007  (the last one counts)
             pass
     if found is None:

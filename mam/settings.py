@@ -5,7 +5,6 @@ Every variable read here is documented in docs/settings.md (a test compares).
 
 from __future__ import annotations
 
-import gc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -146,8 +145,10 @@ else:
 CACHES["answers"] = (
     CACHES["default"] | {"KEY_PREFIX": "answers"}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers", "OPTIONS": {"MAX_ENTRIES": 1_000}}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "answers", "OPTIONS": {"MAX_ENTRIES": 2_000}}
 )
+# Whole pages, as the code of this process has made them: never shared, so that no other code's are given out.
+CACHES["pages"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "pages", "OPTIONS": {"MAX_ENTRIES": 100}}
 CACHES["none"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
@@ -220,11 +221,6 @@ MAM_PRESETS: dict[str, dict[str, Any]] = {
     "storyboard": {"pictures": 100, "columns": 10, "rows": 10, "width_px": 160},
     "waveform": {"rate_hz": 8_000, "peaks_per_s": 10, "max_peaks": 36_000},
 }
-
-# --- memory ---------------------------------------------------------------------------------------------------------
-# Python's collector looks for cycles after every 700 new objects, and through all that live after some hundred thousand: a quarter of the
-# time of a scan, where millions come and none is in a cycle. What is in none goes at once, as ever.
-gc.set_threshold(50_000, 20, 50)
 
 # --- scanning -------------------------------------------------------------------------------------------------------
 MAM_SETTLE_S = env.int("MAM_SETTLE_S", default=15)  # a file whose size and time stood still for so long is complete

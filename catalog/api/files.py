@@ -80,10 +80,11 @@ class FileViewSet(LibraryViewSet[MediaFile]):
     }
 
     def list(self, request: Request, *_args: Any, **_kwargs: Any) -> HttpResponse:  # type: ignore[override]  # rendered
-        """A page of files, as bytes: what others asked for before, and nothing of it has changed, is the answer already."""
-        about = ("files", sorted(request.query_params.lists()), request.accepted_media_type, get_current_timezone_name())
-        version = kept.library_version() if "cursor" not in request.query_params else None  # programs ask again for what is new
-        body = kept.keep(lambda: self._rendered_page(request), version=version, user=self.user, about=about)
+        """A page of files, as bytes. The first one of all files is kept: programs ask for it again and again, for what is new."""
+        asked = request.query_params
+        version = None if self.is_narrowed or "cursor" in asked else kept.library_version()
+        about = ("files", asked.get("ordering"), asked.get("limit"), request.accepted_media_type, get_current_timezone_name())
+        body = kept.keep(lambda: self._rendered_page(request), version=version, user=self.user, about=about, cache="pages")
         return HttpResponse(body, content_type=request.accepted_renderer.media_type)
 
     def _rendered_page(self, request: Request) -> bytes:

@@ -22,6 +22,7 @@ FAMILY = "search"  # of triggers
 _BY_CONTENT = "SELECT id FROM catalog_mediafile WHERE content_id IN ({keys})"
 _BY_SERIES = _BY_CONTENT.format(keys="SELECT id FROM catalog_content WHERE series_id IN ({keys})")
 _BY_CATALOG = _BY_SERIES.format(keys="SELECT id FROM catalog_series WHERE catalog_id IN ({keys})")
+_NO_FILE = "SELECT 0"  # what is shown of many files and searched in none: noted once, for answers that are kept
 _OF_PLAYERS = _BY_CONTENT.format(keys="SELECT content_id FROM catalog_content_players WHERE player_id IN ({keys})")
 
 
@@ -29,7 +30,7 @@ _OF_PLAYERS = _BY_CONTENT.format(keys="SELECT content_id FROM catalog_content_pl
 class _Watch:
     """Changes of a table after which files have to be indexed anew.
 
-    `files`: their ids, from the values of `key` in the changed rows. `columns`: those that matter when a row is changed.
+    `files`: their ids, from the values of `key` in the changed rows (or not from them). `columns`: those that matter when a row is changed.
     """
 
     table: str
@@ -51,12 +52,13 @@ _WATCHES = (
         on_insert=True,
         on_delete=True,
     ),
-    _Watch("catalog_source", ("name",), files="SELECT id FROM catalog_mediafile WHERE source_id IN ({keys})"),  # shown
+    _Watch("catalog_source", ("name",), files=_NO_FILE),  # shown
     _Watch("catalog_folder", ("path",), files="SELECT id FROM catalog_mediafile WHERE folder_id IN ({keys})"),
     _Watch("catalog_content", ("title", "series_id"), files=_BY_CONTENT),
     _Watch("catalog_series", ("name", "year", "catalog_id"), files=_BY_SERIES),
     _Watch("catalog_catalog", ("name",), files=_BY_CATALOG),
-    _Watch("catalog_tag", ("name", "color"), files="SELECT mediafile_id FROM catalog_mediafile_tags WHERE tag_id IN ({keys})"),
+    _Watch("catalog_tag", ("color",), files=_NO_FILE),  # shown
+    _Watch("catalog_tag", ("name",), files="SELECT mediafile_id FROM catalog_mediafile_tags WHERE tag_id IN ({keys})"),
     _Watch(
         "catalog_player",
         ("name", "name_ko", "name_en", "aliases"),

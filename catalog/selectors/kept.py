@@ -37,18 +37,20 @@ _VERSION = f"""SELECT * FROM (SELECT 1 AS is_waiting, id, 0 AS revision FROM {_C
     UNION ALL SELECT 0, number, revision FROM {_BLOCKS}"""  # noqa: S608  (our own names; Django has no LIMIT in a part of a union)
 
 
-def keep(make: Callable[[], Answer], *, version: Version | None, user: Reader, about: tuple[object, ...]) -> Answer:
+def keep(make: Callable[[], Answer], *, version: Version | None, user: Reader, about: tuple[object, ...], cache: str = "answers") -> Answer:
     """What `make` gives, or gave before for the same `about` (things with an exact repr), reader's scope and version. Not None.
+
+    `cache` "pages" for what the code of this process has rendered: it is this process's own.
 
     `version` is read before anything that `make` uses: what is kept may be newer than its key, and then nobody asks for that key again.
     """
     if version is None:
         return make()
     key = hashlib.blake2b(repr((version, reader_scope(user), about)).encode(), digest_size=20).hexdigest()
-    found: Answer | None = caches["answers"].get(key)
+    found: Answer | None = caches[cache].get(key)
     if found is None:
         found = make()
-        caches["answers"].set(key, found, _KEEP_S)
+        caches[cache].set(key, found, _KEEP_S)
     return found
 
 

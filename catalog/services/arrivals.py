@@ -52,9 +52,10 @@ class Arrival(NamedTuple):
 
 
 class Foreseen(NamedTuple):
-    """The arrivals of one folder's files, in their order, by the rules of a moment."""
+    """The arrivals of one folder's files, in their order, by the rules and the folder's path of a moment."""
 
     rules: RuleBook
+    folder_path: str
     arrivals: list[Arrival]
 
 
@@ -76,7 +77,8 @@ class Placer:
         files = list(names)
         arrivals = [arrival_of(name) for name in files]
         targets = self._targets(folder_path, [name for name, one in zip(files, arrivals, strict=True) if one.kind in PLACED_KINDS])
-        return Foreseen(self.rules, [Arrival(*one[:-1], next(targets)) if one.kind in PLACED_KINDS else one for one in arrivals])
+        placed = [one._replace(target=next(targets)) if one.kind in PLACED_KINDS else one for one in arrivals]
+        return Foreseen(self.rules, folder_path, placed)
 
     def _targets(self, folder_path: str, names: Iterable[str]) -> Iterator[Target]:
         places = self.rules.place_in(folder_path, names, source_id=self._source_id, source_name=self._source_name)

@@ -11,7 +11,6 @@ from django.db import connection
 from catalog.choices import HERE, KIND_BY_EXTENSION, FileKind, ProbeState
 from catalog.models import MediaFile
 from catalog.services.rollups import Totals, totals_of_file
-from catalog.text import split_extension
 from mam.lib.bulk import chunks
 
 if TYPE_CHECKING:
@@ -98,11 +97,6 @@ def lock_files(ids: Iterable[int], *, against_links: bool = False) -> None:
 def kind_of(extension: str) -> str:
     """FileKind by extension (lower case, no dot)."""
     return _KINDS.get(extension, _OTHER)
-
-
-def extension_of(name: str) -> str:
-    """Extension as the catalog stores it."""
-    return split_extension(name)[1]
 
 
 def first_probe_state(kind: str) -> str:

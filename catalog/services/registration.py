@@ -145,7 +145,7 @@ class _Batch:
             if path is None:
                 continue
             foreseen = one.foreseen
-            if foreseen is None or foreseen.rules is not placer.rules:
+            if foreseen is None or foreseen.rules is not placer.rules or foreseen.folder_path != path:
                 foreseen = placer.foresee(path, (entry.name for entry in one.entries if not entry.is_dir))
             self.foreseen[one.folder_id] = foreseen
         return placement.NewHomes(self.foreseen.values())

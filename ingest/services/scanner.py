@@ -26,6 +26,7 @@ from ingest.globs import Globs
 from ingest.models import Scan, ScanMode
 from mam.jobs.models import LogLevel
 from mam.lib.bulk import chunks
+from mam.lib.collector import few_collections
 from mam.lib.sources.errors import AccessDeniedError, NotFoundError, SourceError, SuspectListingError, TransientError, UnsupportedError
 from mam.lib.sources.pace import Pace
 
@@ -139,7 +140,7 @@ class Scanner:
         Raises SourceError when the source cannot be reached; what was registered until then stays registered.
         """
         self.frontier.extend(self._initial_targets() if targets is None else targets)
-        with ThreadPoolExecutor(self.source.parallelism, thread_name_prefix="list") as pool:
+        with few_collections(), ThreadPoolExecutor(self.source.parallelism, thread_name_prefix="list") as pool:
             self._drain(pool)
             self.frontier.extend(self.retry)
             self._drain(pool, is_last_try=True)

@@ -75,8 +75,10 @@ def insert_objects(model: type[Model], objects: Sequence[Model], *, using: str =
     for one, pk in zip(objects, reserve_ids(model, len(objects), using=using), strict=True):
         one.pk = pk
     connection = connections[using]
-    rows = [[field.get_db_prep_save(getattr(one, str(field.attname)), connection) for field in fields] for one in objects]
+    rows = [[field.get_db_prep_save(field.pre_save(one, add=True), connection) for field in fields] for one in objects]
     insert_rows(model, [str(field.column) for field in fields], rows, using=using)
+    for one in objects:
+        one._state.adding, one._state.db = False, using
 
 
 def ids_by(

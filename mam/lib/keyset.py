@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from django.core import signing
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db import connections
 from django.db.models import F, Field, Model, Q
 from django.db.models.functions import Coalesce
@@ -217,13 +217,16 @@ def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int,
 
 
 def _keys(queryset: QuerySet[Any], ranges: list[_Range], count: int, *, skipped: int = 0) -> list[Any]:
-    """`count` primary keys of the rows of `ranges`, after the first `skipped`."""
+    """`count` primary keys (numbers: as the driver gives them) of the rows of `ranges`, after the first `skipped`."""
     keys: list[Any] = []
     for part in ranges:
         if len(keys) == count:
             break
         rows = queryset.filter(part.condition).order_by(*(column.term() for column in part.columns)).values_list("pk")
-        statement, params = rows[skipped : skipped + count - len(keys)].query.sql_with_params()
+        try:
+            statement, params = rows[skipped : skipped + count - len(keys)].query.sql_with_params()
+        except EmptyResultSet:  # no row can meet the conditions
+            continue
         with connections[queryset.db].cursor() as cursor:  # Django makes an object of every row, which takes longer than finding it
             cursor.execute(statement, params)
             found = [key for (key,) in cursor.fetchall()]

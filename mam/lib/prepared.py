@@ -5,22 +5,24 @@ Making the SQL of a query with joins takes Django as long as the database takes 
 
 from __future__ import annotations
 
-import zlib
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import NotSupportedError, connection
 
 from mam.lib.bulk import among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from django.db.backends.utils import CursorWrapper
     from django.db.models import QuerySet
     from django.db.models.expressions import RawSQL
 
-_planned: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()  # the driver's connection -> names of statements that it has
+_planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # the driver's connection -> statements that it has, and their names
+_numbers = count()
 
 
 class Prepared:
@@ -37,9 +39,7 @@ class Prepared:
         statement, places = self._statement
         (given,) = among(ids).params
         with connection.cursor() as cursor:
-            if _can_prepare():
-                cursor.execute(f"EXECUTE {_plan(statement)}(%s)", [given])
-            else:
+            if not (_can_prepare() and _executed(cursor, statement, given)):
                 cursor.execute(statement, [given] * places)
             return list(cursor.fetchall())
 
@@ -54,16 +54,32 @@ class Prepared:
 
 
 def _can_prepare() -> bool:
-    """Not where a pooler may give each transaction another connection: Django's settings say so by this name."""
-    return connection.vendor == "postgresql" and not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    """Not where a pooler may give each transaction another connection (Django's settings say so by this name), nor with a driver that
+    sends parameters apart: EXECUTE has none.
+    """
+    settings = connection.settings_dict
+    is_plain = not (settings.get("DISABLE_SERVER_SIDE_CURSORS") or settings["OPTIONS"].get("server_side_binding"))
+    return connection.vendor == "postgresql" and is_plain
+
+
+def _executed(cursor: CursorWrapper, statement: str, given: str) -> bool:
+    """False where the plan is out of date, because a migration changed a column since; the next one is new."""
+    try:
+        cursor.execute(f"EXECUTE {_plan(statement)}(%s)", [given])
+    except NotSupportedError:
+        del _planned[connection.connection][statement]
+        if connection.in_atomic_block:
+            raise
+        return False
+    return True
 
 
 def _plan(statement: str) -> str:
     """The name of `statement` on this connection, which has it planned from now on. It outlives a transaction that is rolled back."""
-    name = f"mam_{zlib.crc32(statement.encode()):08x}"
-    names = _planned.setdefault(connection.connection, set())
-    if name not in names:
+    names = _planned.setdefault(connection.connection, {})
+    if statement not in names:
+        name = f"mam_{next(_numbers)}"
         with connection.wrap_database_errors:
             connection.connection.execute(f"PREPARE {name} AS {statement.replace('%s', '$1').replace('%%', '%')}")
-        names.add(name)
-    return name
+        names[statement] = name
+    return names[statement]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog import rules
 from catalog.errors import PathRuleError, RuleGroupMissingError, RuleGroupUnknownError, RulePatternError, RulePatternTooLongError
 from catalog.rules import PATTERN_MAX, Place, RuleBook, compile_rule, place_by_default, preview, sidecar_stems, split_part
+from catalog.text import nfc
 
 names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=60).filter(
     lambda name: name not in {".", ".."}
@@ -186,3 +188,16 @@ def test_any_pattern_either_compiles_or_is_a_path_rule_error(pattern: str) -> No
         assert str(error)
     else:
         rule.place("WSOP/2024/a.mp4")
+
+
+@pytest.mark.parametrize(
+    "stem", ["TURNUVA_DİSK2", "ẞ" * 9 + " Part2 " + "J\u030c" * 9, "결승_제2부", "Day 1 [pt.3]", "ME (2부)", "K CD 2", "diſc 4", "dısk 5"]
+)
+def test_every_spelling_of_a_part_is_found(stem: str) -> None:
+    assert split_part(stem)[1] is not None
+
+
+@given(st.text(alphabet="pPaArRtTcCdDiİıIsSſkK\u212a파트제부 _.-()[]123é\u1105", max_size=14).map(nfc))
+def test_no_part_is_missed_for_speed(stem: str) -> None:
+    found = list(rules._PART.finditer(stem))
+    assert split_part(stem)[1] == (int(next(number for number in found[-1].groups() if number)) if found else None)

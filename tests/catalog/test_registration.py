@@ -177,6 +177,17 @@ def test_what_was_foreseen_by_rules_that_changed_meanwhile_is_foreseen_again() -
     assert list(Catalog.objects.values_list("name", flat=True)) == ["Promotion"]
 
 
+def test_what_was_foreseen_of_a_folder_that_moved_meanwhile_is_foreseen_again() -> None:
+    source = make_source()
+    (folder,) = folders_of(source, "WSOP")
+    foreseen = load_placer(source).foresee("HCL", ["a.mp4"])
+    listing = Listing(folder.pk, [clip("a.mp4", 1)], OLD_NS, NOW, foreseen)
+
+    register_listings(source=source, settle=SETTLE, listings=[listing], placer=load_placer(source))
+
+    assert list(Catalog.objects.values_list("name", flat=True)) == ["WSOP"]
+
+
 def test_rules_are_one_object_until_one_of_them_changes() -> None:
     source = make_source()
     before = load_placer(source).rules

@@ -53,6 +53,24 @@ def test_behind_a_pooler_nothing_is_left_on_a_connection(monkeypatch: pytest.Mon
     assert not any("EXECUTE" in one["sql"] for one in queries)
 
 
+def test_a_migration_that_changes_a_column_makes_a_new_plan() -> None:
+    tag, prepared = make_tag("7"), query()
+    for _ in range(6):
+        assert prepared.rows([tag.pk]) == [("7",)]
+    table = connection.ops.quote_name(Tag._meta.db_table)
+    is_postgresql = connection.vendor == "postgresql"
+    change = f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar(321)" if is_postgresql else f"ANALYZE {table}"
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+    try:
+        assert prepared.rows([tag.pk]) == prepared.rows([tag.pk]) == [("7",)]
+    finally:
+        if is_postgresql:
+            length = Tag._meta.get_field("name").max_length
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar({length})")
+
+
 def test_a_query_with_parameters_of_its_own_is_refused() -> None:
     prepared = Prepared(lambda ids: Tag.objects.filter(pk__in=ids, name="bluff").values_list("name"))
     with pytest.raises(ValueError, match="no parameters"):

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalog import selectors
-from catalog.models import Catalog, Content, Folder, MediaFile, SearchEntry, Series, Source, Tag
+from catalog.models import Catalog, Content, Folder, MediaFile, SearchChange, SearchEntry, Series, Source, Tag
 from catalog.search import index
 from catalog.search.query import Field, parse
 from catalog.selectors import kept
@@ -47,9 +47,9 @@ FILES = "/api/v1/files/"
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
-    caches["answers"].clear()
+    for name in ("answers", "pages"):
+        caches[name].clear()
     yield
-    caches["answers"].clear()
 
 
 @pytest.fixture
@@ -204,6 +204,20 @@ def test_lists_are_told_apart_by_all_that_is_asked_and_by_the_zone(reader: Clien
     assert listed(reader)[0]["first_seen_at"] != seoul
 
 
+def test_what_no_search_knows_is_noted_once_and_not_file_by_file(reader: Client) -> None:
+    source, tag = make_source(), make_tag("Bluff")
+    for number in range(3):
+        make_file(f"{number}.mp4", source=source).tags.add(tag)
+    index.refresh_all()
+    Source.objects.filter(pk=source.pk).update(name="NAS 2")
+    Tag.objects.filter(pk=tag.pk).update(color="red")
+    assert list(SearchChange.objects.values_list("file_id", flat=True)) == [0, 0]
+    before = kept.library_version()
+    index.refresh_all()
+    assert kept.library_version() != before
+    assert not SearchChange.objects.exists()
+
+
 def test_who_lost_the_permission_gets_no_list_that_is_kept(reader: Client, viewer: User) -> None:
     make_file("final.mp4")
     assert listed(reader)
@@ -241,7 +255,7 @@ def test_no_column_of_a_file_is_shown_stale(reader: Client, column: str, value: 
     before = listed(reader)
     MediaFile.objects.filter(pk=film.pk).update(**{column: value})
     after = listed(reader)
-    caches["answers"].clear()
+    caches["pages"].clear()
     assert after == listed(reader) != before
 
 
@@ -269,5 +283,5 @@ def test_nothing_around_a_file_is_shown_stale(reader: Client, shown: str) -> Non
         model, pk, change = rows[shown]
         model._default_manager.filter(pk=pk).update(**change)
     after = listed(reader)
-    caches["answers"].clear()
+    caches["pages"].clear()
     assert after == listed(reader) != before
