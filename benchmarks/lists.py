@@ -29,6 +29,7 @@ FOLDERS = 40
 WARM = 30
 SEED = 1
 API = "/api/v1/files/"
+API_ORDERS = {"": "-pk", "name": "name_key", "-first_seen_at": "-first_seen_at"}  # as asked for -> the column
 FOLDER_SORTS = ("name", "-name", "newest", "oldest", "largest", "longest")
 
 
@@ -54,19 +55,21 @@ def ask_for_lists() -> None:
 
     ask = asker()
     times: dict[str, list[float]] = {}
-    requests = list(_requests())
+    requests = [*_api_pages(), *_folder_pages()]
     random.Random(SEED).shuffle(requests)  # noqa: S311
-    for number, (kind, query) in enumerate([*requests[:WARM], *requests]):
-        path, _mark, query_string = query.partition("?")
+
+    def seconds_of(address: str) -> float:
+        path, _mark, query = address.partition("?")
         for cache in ("answers", "pages"):
             caches[cache].clear()
         started = time.perf_counter()
-        ask(path, query_string)
-        seconds = time.perf_counter() - started
-        if number >= WARM:
-            times.setdefault(kind, []).append(seconds)
-            if os.environ.get("MAM_BENCH_VERBOSE"):
-                sys.stderr.write(f"{1000 * seconds:.0f} ms {kind} {query}\n")
+        ask(path, query)
+        return time.perf_counter() - started
+
+    for _kind, address in requests[:WARM]:
+        seconds_of(address)
+    for kind, address in requests:
+        times.setdefault(kind, []).append(seconds_of(address))
     for kind, found in times.items():
         found.sort()
         sys.stdout.write(f"{kind}_p50 {statistics.median(found)}\n{kind}_p95 {found[int(0.95 * len(found))]}\n")
@@ -87,14 +90,6 @@ def _fill_a_folder() -> None:
     register_listings(source=source, listings=[listing], settle=timedelta(seconds=15))
 
 
-def _requests() -> Iterator[tuple[str, str]]:
-    """(kind, address) of each request: kinds end in "first" or "deep"."""
-    for conditions in _conditions():
-        for order in ("", "name", "-first_seen_at"):
-            yield from _api_pages("&".join(part for part in (conditions, f"ordering={order}" if order else "") if part))
-    yield from _folder_pages()
-
-
 def _conditions() -> Iterator[str]:
     """Of the API's list."""
     from catalog.models import Catalog, Series, Tag  # noqa: PLC0415
@@ -110,42 +105,42 @@ def _conditions() -> Iterator[str]:
         "q=final",
         "is_placed=true",
     )
-    yield from ("is_placed=true", "min_size_bytes=1000000000", "video_codec=h264&kind=video", "found_after=2020-01-01T00:00:00Z")
+    yield from ("min_size_bytes=1000000000", "video_codec=h264&kind=video", "found_after=2020-01-01T00:00:00Z")
     for model, name, count in ((Catalog, "catalog", 3), (Series, "series", 5), (Tag, "tag", 3)):
         ids = list(model.objects.order_by("pk").values_list("pk", flat=True))
         yield from (f"{name}={pk}" for pk in chance.sample(ids, min(count, len(ids))))
 
 
-def _api_pages(query: str) -> Iterator[tuple[str, str]]:
-    """The first page, and pages from deeper and deeper in the list of all files."""
-    yield "api_first", f"{API}?{query}"
-    for cursor in _cursors(query):
-        yield "api_deep", f"{API}?{query}&cursor={cursor}"
+def _api_pages() -> Iterator[tuple[str, str]]:
+    """(kind, address) of first pages, and of pages from deeper and deeper in the list of all files; kinds end in "first" or "deep"."""
+    cursors = {order: _cursors(path) for order, path in API_ORDERS.items()}  # they serve any conditions
+    for conditions in _conditions():
+        for order, found in cursors.items():
+            first = f"{API}?ordering={order}&{conditions}"
+            yield "api_first", first
+            yield from (("api_deep", f"{first}&cursor={cursor}") for cursor in found)
 
 
-def _cursors(query: str) -> Iterator[str]:
-    """Cursors at some depths of the list of all files in the same order; they serve any conditions."""
+def _cursors(path: str) -> list[str]:
+    """At some depths of the list of all files in that order."""
     from catalog.models import MediaFile  # noqa: PLC0415
     from mam.lib.keyset import jump  # noqa: PLC0415
 
-    order = next((part.partition("=")[2] for part in query.split("&") if part.startswith("ordering=")), "")
-    path = {"": "-pk", "name": "name_key", "-first_seen_at": "-first_seen_at"}[order]
-    total = MediaFile.objects.count()
-    for depth in DEPTHS:
-        cursor = jump(MediaFile.objects.all(), [path], max(1, int(depth * total / 50) - 2), 50, total).next
-        if cursor is not None:
-            yield cursor
+    files = MediaFile.objects.all()
+    total = files.count()
+    pages = [jump(files, [path], max(1, int(depth * total / 50) - 2), 50, total) for depth in DEPTHS]
+    return [page.next for page in pages if page.next is not None]
 
 
 def _folder_pages() -> Iterator[tuple[str, str]]:
-    """Of ordinary folders with more than a page of files, and of the large one."""
+    """As `_api_pages`, of ordinary folders with more than a page of files, and of the large one."""
     from django.db.models import Count  # noqa: PLC0415
 
     from catalog.models import MediaFile  # noqa: PLC0415
 
     chance = random.Random(SEED)  # noqa: S311
-    counts = MediaFile.objects.order_by().values_list("folder").annotate(files=Count("pk")).filter(files__gt=60)
-    ordinary = [(pk, files) for pk, files in counts.order_by("folder") if files != IN_ONE_FOLDER]
+    counts = list(MediaFile.objects.order_by("folder").values_list("folder").annotate(files=Count("pk")).filter(files__gt=60))
+    ordinary = [(pk, files) for pk, files in counts if files != IN_ONE_FOLDER]
     largest = [(pk, files) for pk, files in counts if files == IN_ONE_FOLDER]
     for kind, folders in (("folder", chance.sample(ordinary, min(FOLDERS, len(ordinary)))), ("large_folder", largest)):
         for pk, files in folders:

@@ -42,6 +42,7 @@ from mam.lib.bulk import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from catalog.rules import StoredRule
     from catalog.services.arrivals import Arrival, Foreseen, Keys, Target
 
 
@@ -76,25 +77,15 @@ _FOLLOWERS = frozenset({*PLACED_KINDS, FileKind.SUBTITLE})  # of all other kinds
 _CONTENT_COLUMNS = ["id", "series_id", "key", "title", "description", "is_curated", "created_at"]
 
 
-class _StoredRule(NamedTuple):
-    """Of an enabled path rule what decides, for comparing."""
-
-    pk: int
-    name: str
-    pattern: str
-    source_id: int | None
-    catalog_name: str
-    series_name: str
-
-
 def load_rules() -> RuleBook:
     """The enabled path rules, ready for use; one object as long as they stay what they are."""
-    rows = PathRule.objects.filter(is_enabled=True).order_by("position", "id").values_list(*_StoredRule._fields)
-    return _compiled(tuple(_StoredRule(*row) for row in rows))
+    rows = PathRule.objects.filter(is_enabled=True).order_by("position", "id")
+    columns = ("pk", "name", "pattern", "source_id", "catalog_name", "series_name")
+    return _compiled(tuple(rows.values_list(*columns, named=True)))
 
 
 @lru_cache(maxsize=2)
-def _compiled(rows: tuple[_StoredRule, ...]) -> RuleBook:
+def _compiled(rows: tuple[StoredRule, ...]) -> RuleBook:
     return RuleBook(compile_usable(rows))
 
 

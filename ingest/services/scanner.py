@@ -184,7 +184,6 @@ class Scanner:
 
     def _list(self, targets: Sequence[Target]) -> list[Answer]:
         """In a thread: no database here."""
-        placer = self.placer
         with self.pace.turn() as turn:
             listed_at = timezone.now()
             listings = self.fs.list_directories([target.path for target in targets])
@@ -196,7 +195,7 @@ class Scanner:
             else:
                 entries = self._wanted_entries(target, found)
                 files = [entry.name for entry in entries if not entry.is_dir] if target.is_new else []
-                foreseen = placer.foresee(target.path, files) if files else None
+                foreseen = self.placer.foresee(target.path, files) if files else None
                 answers.append(Listing(target.folder_id, entries, target.mtime_ns, listed_at, foreseen))
         return answers
 

@@ -45,11 +45,16 @@ tags.add_tags(file_ids=[{file}], tags=[Tag.objects.get(name="Bluff")], user=None
 FILES = "/api/v1/files/"
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
+def forget() -> None:
     for name in ("answers", "pages"):
         caches[name].clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    forget()
     yield
+    forget()
 
 
 @pytest.fixture
