@@ -23,12 +23,13 @@ def environment_of(engine: str) -> Iterator[dict[str, str]]:
     """The environment of a process that shall use an empty database of `engine`; server and files go away afterwards."""
     with tempfile.TemporaryDirectory(prefix="mam-bench-") as directory:
         environment = os.environ | {"MAM_DATA_DIR": directory, "DJANGO_SETTINGS_MODULE": "mam.settings", "MAM_LOG_LEVEL": "WARNING"}
-        environment.pop("DATABASE_URL", None)
+        for name in ("DATABASE_URL", "OTT_DATABASE_URL"):
+            environment.pop(name, None)
         if engine == "sqlite":
             yield environment
             return
         with postgres_server() as server:
-            yield environment | {"DATABASE_URL": server.create_database("bench")}
+            yield environment | {"DATABASE_URL": server.create_database("bench"), "OTT_DATABASE_URL": server.create_database("ott")}
 
 
 def run_on_each(module: str) -> dict[str, dict[str, float]]:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +21,9 @@ class CatalogConfig(AppConfig):
 
 
 def _install(*, using: str, **_kwargs: Any) -> None:
-    """Of the cubes of all apps."""
+    """Of the cubes of all apps; in the database that has their tables."""
+    if using != DEFAULT_DB_ALIAS:
+        return
     from catalog.search import triggers  # noqa: PLC0415  (apps are loaded by then)
     from mam.lib import cubes  # noqa: PLC0415
 

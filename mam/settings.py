@@ -60,6 +60,8 @@ INSTALLED_APPS = [
     "catalog",
     "ingest",
     "streaming",
+    "sync",
+    "sync.ott",
 ]
 
 MIDDLEWARE = [
@@ -120,6 +122,21 @@ else:
         "options": f"-c jit=off -c max_parallel_workers_per_gather=0 {_asked.get('options', '')}".strip(),
         "pool": {"min_size": 0, "max_size": env.int("MAM_DB_POOL", default=16), "timeout": 20},
     }
+# The OTT platform's own database, used by `sync.targets` alone. Nothing else may notice when it is away, so nothing connects to it early.
+# Another program's lock is waited for only a few seconds: what is waited for longer is a job's to try again.
+DATABASES["ott"] = env.db_url("OTT_DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'pokervod.db'}")
+if DATABASES["ott"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Its journal is the file's own affair: what another program made stays as it is (sync.targets.database).
+    DATABASES["ott"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 5, "init_command": "PRAGMA cache_size=-65536;"}
+else:
+    _asked = DATABASES["ott"].get("OPTIONS", {})
+    DATABASES["ott"]["OPTIONS"] = {
+        # Without a pool: one job at a time uses it, and a pool hides why nobody gets in. A dead network is noticed in half a minute.
+        **{"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000},
+        **_asked,
+        "options": f"-c jit=off -c max_parallel_workers_per_gather=0 -c lock_timeout=5s {_asked.get('options', '')}".strip(),
+    }
+DATABASE_ROUTERS = ["sync.ott.router.OttRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: optional; wakes live clients on other machines, shares the cache and the limits -------------------------
@@ -185,6 +202,8 @@ MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and t
 MAM_INGEST_STEPS = ["streaming.services.decisions.decide_files", "streaming.tasks.enqueue_posters"]
 # URL names of htmx fragments that higher apps add to the file page: path takes the file's id.
 MAM_FILE_PANELS = ["streaming:file_player", "streaming:file_renditions"]
+# What /health says beside its status: name -> dotted path of a function without arguments, whose answer is quick and no secret.
+MAM_HEALTH_FACTS = {"last_sync": "sync.selectors.dashboard.last_sync"}
 # What `manage.py up` calls after each start; each function decides by itself whether there is anything to do.
 MAM_FIRST_START = ["ingest.demo.make_demo_source"]
 # What `manage.py clock` calls: dotted path of a function without arguments -> seconds between calls.
@@ -203,6 +222,9 @@ MAM_CLOCK: dict[str, float] = {
     "streaming.tasks.enqueue_due_renditions": 600,
     "streaming.tasks.sweep_workshops": 3600,
     "streaming.tasks.enqueue_tidy": 300,
+    "sync.tasks.enqueue_due": 5,
+    "sync.tasks.enqueue_match": 1,
+    "sync.tasks.enqueue_check": 300,
 }
 
 # --- renditions: how they are encoded (streaming.encoding) ----------------------------------------------------------
@@ -236,7 +258,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Role (a group) -> permissions. Each role has those of the roles before it. Written into groups after every migrate.
 MAM_ROLES: dict[str, list[str]] = {
-    "viewer": ["catalog.view_library", "streaming.play_file"],
+    "viewer": ["catalog.view_library", "streaming.play_file", "sync.view_match"],
     "operator": [
         "catalog.curate",
         "ingest.scan_source",
@@ -245,8 +267,16 @@ MAM_ROLES: dict[str, list[str]] = {
         "jobs.control_job",
         "accounts.own_api_key",
         "streaming.make_rendition",
+        "sync.run_sync",
     ],
-    "administrator": ["catalog.manage_source", "catalog.manage_rule", "ingest.decide_hold", "accounts.manage_user", "accounts.view_audit"],
+    "administrator": [
+        "catalog.manage_source",
+        "catalog.manage_rule",
+        "ingest.decide_hold",
+        "accounts.manage_user",
+        "accounts.view_audit",
+        "sync.manage_target",
+    ],
 }
 # Roles that may enter the admin; what they find there is what their permissions name.
 MAM_STAFF_ROLES = {"operator", "administrator"}
@@ -285,6 +315,7 @@ MAM_NAV: list[dict[str, Any]] = [
         "keys": "g c",
     },
     {"url_name": "catalog:source_list", "label": _("Folders"), "icon": "folder", "permission": "catalog.view_library", "keys": "g f"},
+    {"url_name": "sync:dashboard", "label": _("Sync"), "icon": "sync", "permission": "sync.view_match", "keys": "g s"},
     {"url_name": "jobs:job_list", "label": _("Jobs"), "icon": "jobs", "permission": "jobs.view_job", "keys": "g j"},
     {"url_name": "ingest:source_manage", "label": _("Sources"), "icon": "source", "permission": "catalog.manage_source", "keys": "g o"},
     {"url_name": "admin:index", "label": _("Admin"), "icon": "admin", "permission": "staff", "keys": "g a"},
@@ -313,6 +344,17 @@ UNFOLD: dict[str, Any] = {
         }
     },
 }
+
+# --- mail -----------------------------------------------------------------------------------------------------------
+_mail = env.email_url("EMAIL_URL", default="dummymail://")  # nobody gets any mail, and who asks for some is told so
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_HOST = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT = _mail["EMAIL_PORT"] or (587 if EMAIL_USE_TLS else 465 if EMAIL_USE_SSL else 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAM_EMAIL_FROM", default=f"{SITE_NAME} <mam@localhost>")
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -351,6 +393,13 @@ SPECTACULAR_SETTINGS = {
         "FileKindEnum": "catalog.choices.FileKind",
         "StreamKindEnum": "catalog.choices.StreamKind",
         "RenditionKindEnum": "streaming.choices.RenditionKind",
+        "MatchStatusEnum": "sync.choices.MatchStatus",
+        "MatchReasonEnum": "sync.serializers.matching.REASONS",
+        "MatchActionEnum": "sync.serializers.matching.ACTIONS",
+        "TargetRowStateEnum": "sync.serializers.matching.ROW_STATES",
+        "SyncStateEnum": "sync.serializers.dashboard.SYNC_STATES",
+        "PlanStateEnum": "sync.choices.PlanState",
+        "PlanPartStateEnum": "sync.choices.PartState",
     },
 }
 

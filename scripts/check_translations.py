@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COLLECTED_FROM = ["mam", "catalog", "ingest", "streaming", "templates", "static", "locale"]
+COLLECTED_FROM = ["mam", "catalog", "ingest", "streaming", "sync", "templates", "static", "locale"]
 DOMAINS = ["django", "djangojs"]
 FAULTS = {"untranslated": "--untranslated", "unsure": "--only-fuzzy", "unused": "--only-obsolete"}
 

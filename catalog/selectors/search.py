@@ -121,10 +121,10 @@ def search(
     return Found(ids, after, before, count, sort, resolved, found)
 
 
-def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int) -> list[int]:
+def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int, with_missing: bool = False) -> list[int]:
     """Ids of the files that `search` finds, in its order, `limit` at most; none for a search that says nothing: no one means all files."""
     require(user, VIEW_LIBRARY)
-    resolved, matches = _match(query)
+    resolved, matches = _match(query, with_missing=with_missing)
     if resolved.is_everything:
         return []
     if sort in ORDERS and sort != "newest":

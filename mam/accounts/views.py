@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import reauthentication_required
 from allauth.mfa.models import Authenticator
@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
 from django.utils.translation import check_for_language, gettext, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -37,13 +38,17 @@ CHOICE_COOKIE_AGE_S = 365 * 24 * 3600
 @never_cache
 @require_GET
 def health(request: HttpRequest) -> JsonResponse:
-    """For monitors: 200 while the database answers, else 503. Says nothing that a stranger may not know."""
+    """For monitors: 200 while the database answers, else 503. Says nothing that a stranger may not know, and what higher apps add
+    (`settings.MAM_HEALTH_FACTS`), null while nobody knows.
+    """
+    facts: dict[str, Any] = dict.fromkeys(settings.MAM_HEALTH_FACTS)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        facts |= {name: import_string(path)() for name, path in settings.MAM_HEALTH_FACTS.items()}
     except DatabaseError:
-        return JsonResponse({"status": "database_unavailable", "last_sync": None}, status=503)
-    return JsonResponse({"status": "ok", "last_sync": None})
+        return JsonResponse({"status": "database_unavailable", **dict.fromkeys(facts)}, status=503)
+    return JsonResponse({"status": "ok", **facts})
 
 
 @login_not_required

@@ -1,6 +1,7 @@
 """Live connections for who has `jobs.view_job`.
 
-`WS /ws/logs?after=<id>&job=<id>`: log lines after `after` (without it: from now on), of one job or of all.
+`WS /ws/logs?after=<id>&job=<id>&kinds=<kind>,<kind>`: log lines after `after` (without it: from now on), of one job or of all, of jobs of
+some kinds ("sync." stands for all that begin so) or of all.
     {"type": "log", "lines": [{id, job, at, level, level_label, code, params, message}, ...], "last": <id>}
 A client that connects again with the `last` it has gets exactly the lines it missed.
 
@@ -26,7 +27,7 @@ from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from mam.accounts.models import User
-from mam.jobs import live, selectors
+from mam.jobs import live, registry, selectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,10 @@ class LogConsumer(WatchConsumer):
         query = {name: values[-1] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
         feed = live.feed()
         place = live.LogSubscription(
-            feed, after=selectors.log_cursor(query.get("after", "")), job_id=selectors.log_cursor(query.get("job", ""))
+            feed,
+            after=selectors.log_cursor(query.get("after", "")),
+            job_id=selectors.log_cursor(query.get("job", "")),
+            kinds=registry.names_of(query["kinds"]) if "kinds" in query else None,
         )
         try:
             await feed.subscribe(place)

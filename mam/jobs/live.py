@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -30,6 +31,7 @@ from mam.jobs.serializers import JobLogSerializer, JobSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
 T = TypeVar("T")
 
@@ -135,10 +137,11 @@ class Feed:
 class LogSubscription:
     """One client's place in the log: gets every line after `after` once, in order, however slow the client is."""
 
-    def __init__(self, feed: Feed, *, after: int | None, job_id: int | None) -> None:
+    def __init__(self, feed: Feed, *, after: int | None, job_id: int | None, kinds: Sequence[str] | None = None) -> None:
         self.cursor = after  # None: only what comes from now on
         self._feed = feed
         self._job_id = job_id
+        self._kinds = kinds  # None: all
         self._buffer: list[JobLog] = []
         self._is_behind = True  # reads the table by itself, until it has caught up with the feed
         self._wake = asyncio.Event()
@@ -147,11 +150,15 @@ class LogSubscription:
     def offer(self, lines: Sequence[JobLog], jobs: Sequence[Job]) -> None:
         """Keep the lines for the client, or let it read them later when it has too many already."""
         if not self._is_behind:
-            self._buffer += [line for line in lines if self._job_id in {None, line.job_id}]
+            self._buffer += self._wanted(lines, jobs)
             if len(self._buffer) > _BUFFERED_LINES:
                 self._buffer.clear()
                 self._is_behind = True
         self._wake.set()
+
+    def _wanted(self, lines: Sequence[JobLog], jobs: Sequence[Job]) -> list[JobLog]:
+        of_kinds = None if self._kinds is None else {job.pk for job in jobs if job.kind in self._kinds}  # jobs of all lines are there
+        return [line for line in lines if self._job_id in {None, line.job_id} and (of_kinds is None or line.job_id in of_kinds)]
 
     async def next_lines(self) -> list[JobLog]:
         """Wait for lines and return them: never empty, never one twice, none left out."""
@@ -169,7 +176,9 @@ class LogSubscription:
         if self.cursor is None:
             self.cursor = await self._feed.read(selectors.last_log_id)
         reached = self._feed.cursor
-        lines = await self._feed.read(selectors.list_log, after=self.cursor, job_id=self._job_id, limit=_PAGE_LINES)
+        lines = await self._feed.read(
+            selectors.list_log, after=self.cursor, job_id=self._job_id, kinds=self._kinds, limit=_PAGE_LINES
+        )
         if len(lines) < _PAGE_LINES:
             last = lines[-1].pk if lines else 0
             # Read after `reached` was noted, so it holds all lines up to there, also those that are not ours.
@@ -262,8 +271,15 @@ def list_watched() -> list[Job]:
 
 def log_frame(lines: Sequence[JobLog], language: str) -> str:
     """`{"type": "log", "lines": [...], "last": id}` in the reader's language."""
+    made = ",".join(_line_json(line, line.at, language) for line in lines)
+    return f'{{"type":"log","lines":[{made}],"last":{lines[-1].pk}}}'
+
+
+@lru_cache(maxsize=4 * _PAGE_LINES)
+def _line_json(line: JobLog, _at: datetime, language: str) -> str:
+    """Made once, however many clients get it. (Lines are equal by their ids, which begin anew with another database: so the time.)"""
     with translation.override(language):
-        return _json({"type": "log", "lines": JobLogSerializer(lines, many=True).data, "last": lines[-1].pk})
+        return _json(JobLogSerializer(line).data)
 
 
 def jobs_frame(kind: str, jobs: Sequence[Job], counts: dict[str, int], language: str) -> str:

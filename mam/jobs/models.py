@@ -93,6 +93,11 @@ class Job(models.Model):
         return gettext(registry.label_of(self.kind))
 
     @property
+    def label(self) -> str:
+        """Kind and subject, as people know it."""
+        return f"{self.kind_label} · {self.subject}" if self.subject else self.kind_label
+
+    @property
     def progress_percent(self) -> int | None:
         """0 to 100, rounded down; None while the total is not known."""
         if not self.progress_total:

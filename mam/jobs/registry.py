@@ -60,6 +60,12 @@ def list_kinds() -> list[JobKind]:
     return sorted(_kinds.values(), key=lambda kind: kind.name)
 
 
+def names_of(words: str) -> list[str]:
+    """The names of the kinds that `words` names, with commas between; "sync." stands for all that begin so."""
+    named = [word.strip() for word in words.split(",")]
+    return [kind for kind in sorted(_kinds) if any(kind == word or (word.endswith(".") and kind.startswith(word)) for word in named)]
+
+
 def label_of(name: str) -> str:
     """The English label of a kind, for gettext; a kind that no app has any more is its own label."""
     known = _kinds.get(name)

@@ -9,6 +9,8 @@ from django.db.models import Max
 from mam.jobs.models import Job, JobLog, JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import QuerySet
 
 # Tab of the Jobs page -> states, and the order of its rows: what waits in the order of its start, the rest newest first.
@@ -19,6 +21,7 @@ TABS: dict[str, tuple[list[JobState], list[str]]] = {
     "done": ([JobState.SUCCEEDED, JobState.CANCELLED], ["-pk"]),
 }
 COUNT_LIMIT = 1000  # counting stops here ("1,000+"): a count of all finished jobs would read all of them
+LOOKED_BACK = 100_000  # lines; a search for rare ones would read the whole log
 
 
 def list_jobs(*, tab: str, kind: str = "", queue: str = "") -> QuerySet[Job]:
@@ -44,17 +47,25 @@ def count_active() -> dict[str, int]:
     }
 
 
-def list_log(*, after: int = 0, job_id: int | None = None, limit: int = 500) -> list[JobLog]:
-    """At most `limit` lines with ids above `after`, oldest first; of one job or of all."""
+def list_log(*, after: int = 0, job_id: int | None = None, kinds: Sequence[str] | None = None, limit: int = 500) -> list[JobLog]:
+    """At most `limit` lines with ids above `after`, oldest first; of one job or of all, of jobs of some kinds or of all."""
     lines = JobLog.objects.filter(pk__gt=after)
     if job_id is not None:
         lines = lines.filter(job_id=job_id)
+    if kinds is not None:
+        lines = lines.filter(job__kind__in=kinds)
     return list(lines.order_by("pk")[:limit])
 
 
 def list_log_tail(*, job_id: int, limit: int = 500) -> list[JobLog]:
     """The last `limit` lines of a job, oldest first."""
     return list(JobLog.objects.filter(job_id=job_id).order_by("-pk")[:limit])[::-1]
+
+
+def list_log_tail_of_kinds(*, kinds: Sequence[str], limit: int = 1000) -> list[JobLog]:
+    """The last `limit` lines of jobs of some kinds, with their jobs, oldest first, as far as they are among the LOOKED_BACK last of all."""
+    lines = JobLog.objects.filter(pk__gt=last_log_id() - LOOKED_BACK, job__kind__in=kinds).select_related("job")
+    return list(lines.order_by("-pk")[:limit])[::-1]
 
 
 def last_log_id() -> int:

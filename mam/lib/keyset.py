@@ -136,8 +136,7 @@ def keyset_page(queryset: QuerySet[T], ordering: Sequence[str], cursor: str | No
     walked, position = _walked(columns, cursor)
     is_backward = position is not None and position.is_backward
     if is_small:
-        queryset = queryset.alias(**{f"{_SORTED}{column.path}": Coalesce(column.path, column.path) for column in columns})
-        walked = [column.sorted() for column in walked]
+        walked, queryset = _sorted(walked), _sortable(queryset, columns)
     rows = _fetch(queryset, _ranges_after(walked, position.values if position else None), limit + 1)
     has_more, items = len(rows) > limit, rows[:limit]
     if is_backward:
@@ -193,27 +192,39 @@ def _walked(columns: list[_Column], cursor: str | None) -> tuple[list[_Column], 
     return ([column.reversed() for column in columns] if position and position.is_backward else columns), position
 
 
-def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int, total: int) -> KeysetPage[T]:
+def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int, total: int, *, is_small: bool = False) -> KeysetPage[T]:
     """The page of that number (from 1), of `size` rows, as `keyset_page` would have come to it; its cursors lead on from there.
 
     A deferred join: keys are counted off along an index over `ordering`, from the nearer end of `total` rows, and only the rows of
     the page are read. Beyond the last page it is the last one. With a wrong `total` a page begins some rows from where it should.
+    `is_small`: as of `keyset_page`.
     """
     columns = _columns_of(queryset, ordering)
+    walked, rows = (_sorted(columns), _sortable(queryset, columns)) if is_small else (columns, queryset)
     pages = max(1, -(-total // size))
     start = (min(max(number, 1), pages) - 1) * size
     count = min(size, max(total - start, 0))
     if start > total // 2:
-        backward = [column.reversed() for column in columns]
-        keys = _keys(queryset, _ranges_after(backward, None), count, skipped=total - start - count)[::-1]
+        backward = [column.reversed() for column in walked]
+        keys = _keys(rows, _ranges_after(backward, None), count, skipped=total - start - count)[::-1]
     else:
-        keys = _keys(queryset, _ranges_after(columns, None), count, skipped=start)
+        keys = _keys(rows, _ranges_after(walked, None), count, skipped=start)
     items = in_order(queryset, keys)
     return KeysetPage(
         items=items,
         next=_write(columns, items[-1], is_backward=False) if items and start + count < total else None,
         previous=_write(columns, items[0], is_backward=True) if items and start else None,
     )
+
+
+def _sorted(columns: list[_Column]) -> list[_Column]:
+    return [column.sorted() for column in columns]
+
+
+def _sortable(queryset: QuerySet[T], columns: list[_Column]) -> QuerySet[T]:
+    """With what columns are that are `sorted`."""
+    sortable: QuerySet[T] = queryset.alias(**{f"{_SORTED}{column.path}": Coalesce(column.path, column.path) for column in columns})
+    return sortable
 
 
 def _keys(queryset: QuerySet[Any], ranges: list[_Range], count: int, *, skipped: int = 0) -> list[Any]:

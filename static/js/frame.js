@@ -1,4 +1,4 @@
-// The frame's own choices: narrow rail (kept by a cookie) and theme (kept by the server).
+// The frame's own choices: narrow rail (kept by a cookie) and theme (kept by the server); and what has to fit into it.
 
 import { each, on, post, setCookie, text } from "./dom.js";
 import { toast } from "./toasts.js";
@@ -33,8 +33,15 @@ function closeFacets(facets) {
   if (window.matchMedia("(max-width: 60rem)").matches) facets.open = false;
 }
 
+/** Tabs that have no room side by side begin with the one that is open. */
+function showTab(tab) {
+  const row = tab.parentElement;
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}
+
 export function start() {
   each("[data-facets]", closeFacets);
+  each(".tabs > [aria-current]", showTab);
   on("click", "[data-rail-toggle]", toggleRail);
   on("click", "[data-theme-choice] button", chooseTheme);
 }

@@ -1,4 +1,4 @@
-// Running jobs, live over WS /ws/jobs: the ring in the top bar on every page, and the bars of the jobs pages.
+// Running jobs, live over WS /ws/jobs: the ring in the top bar on every page, and the bars of the pages that show jobs.
 
 import { announce, each, text } from "./dom.js";
 import * as format from "./format.js";
@@ -74,15 +74,36 @@ function tellEnd(job) {
   else if (job.state !== "cancelled") announce(message);
 }
 
-/** Fetch the part of the page that lists jobs again: states, counts and buttons are the server's to draw. */
+/** Whether `kinds` ("sync.,ingest.scan") names the kind of a job; "sync." stands for all that begin so. */
+export function isOneOf(kinds, kind) {
+  return kinds.split(",").some((name) => name === kind || (name.endsWith(".") && kind.startsWith(name)));
+}
+
+/** What somebody is typing or choosing is not taken away. */
+function isBeingFilled(region) {
+  const typed = [...region.querySelectorAll("textarea, input[type=text]")].some((field) => field.value !== field.defaultValue);
+  return typed || Boolean(region.querySelector("textarea:focus, input:focus, select:focus"));
+}
+
+/** Fetch the part of the page that lists jobs again: states, counts and buttons are the server's to draw. With data-kinds: for those jobs only. */
 let refreshTimer;
-function refreshPage() {
+function refreshPage(job) {
   const region = document.getElementById("jobs-live");
-  if (!region || refreshTimer) return;
+  if (!region || refreshTimer || (job && region.dataset.kinds && !isOneOf(region.dataset.kinds, job.kind))) return;
   refreshTimer = setTimeout(() => {
     refreshTimer = undefined;
+    if (isBeingFilled(region)) {
+      refreshPage(job);
+      return;
+    }
     window.htmx.ajax("GET", location.href, { source: region, target: region, select: "#jobs-live", swap: "outerHTML" });
   }, REFRESH_PAUSE_MS);
+}
+
+/** What has ended before this connection was there may still be shown as running. */
+function refreshIfOld() {
+  const active = document.querySelectorAll("#jobs-live [data-job]:has(progress, [data-state=queued], [data-state=running])");
+  if ([...active].some((row) => !jobs.has(Number(row.dataset.job)))) refreshPage();
 }
 
 /** The job as it was last told; undefined for one that has ended or was never told of. */
@@ -99,11 +120,12 @@ function receive(message) {
       speeds.delete(job.id);
       if (before && !ENDED.has(before.state)) tellEnd(job);
     } else jobs.set(job.id, job);
-    if (before?.state !== job.state && message.type !== "snapshot") refreshPage();
+    if (before?.state !== job.state && message.type !== "snapshot") refreshPage(job);
     const row = document.querySelector(`[data-job="${job.id}"]`);
     if (row) paint(row, job);
     document.dispatchEvent(new CustomEvent("mam:job", { detail: job })); // for other modules: one connection a page
   }
+  if (message.type === "snapshot") refreshIfOld();
   paintRing();
 }
 

@@ -1,12 +1,15 @@
-// A job's log as it comes (WS /ws/logs): follow, pause, least level, clear. Nothing is lost on reconnect: the last number
-// seen is sent along.
+// The log of a job, or of all jobs of some kinds, as it comes (WS /ws/logs): follow, pause, least level, clear. Nothing is lost on
+// reconnect: the last number seen is sent along.
 
 import { each, text } from "./dom.js";
 import { absolute, clock } from "./format.js";
+import { isOneOf } from "./jobs.js";
 import { connect } from "./live.js";
 
 const MOST_LINES = 1000;
 const NEAR_END_PX = 24;
+const viewers = new Map(); // section -> its viewer
+const labels = new Map(); // id of a job -> what it is called, as jobs.js is told
 
 class LogViewer {
   constructor(section) {
@@ -29,9 +32,9 @@ class LogViewer {
     // Who scrolls up wants to read; who scrolls to the end wants to follow again.
     this.lines.addEventListener("scroll", () => this.setFollow(this.isAtEnd(), { scroll: false }), { passive: true });
     this.scroll();
-    const job = this.section.dataset.log;
+    const { log: job, kinds } = this.section.dataset;
     this.close = connect("/ws/logs", {
-      query: () => ({ after: this.last, ...(job && { job }) }),
+      query: () => ({ after: this.last, ...(job && { job }), ...(kinds && { kinds }) }),
       receive: (message) => this.receive(message.lines ?? []),
     });
   }
@@ -53,7 +56,7 @@ class LogViewer {
     this.scroll();
   }
 
-  draw({ id, at, level, level_label: levelLabel, message }) {
+  draw({ id, job, at, level, level_label: levelLabel, message }) {
     const line = document.createElement("div");
     line.className = "log-line";
     line.dataset.level = level;
@@ -71,7 +74,7 @@ class LogViewer {
     const words = document.createElement("span");
     words.className = "log-message";
     words.textContent = message;
-    line.append(time, label, words);
+    line.append(time, label, ...(this.section.dataset.kinds ? [drawJob(job)] : []), words);
     return line;
   }
 
@@ -108,9 +111,30 @@ class LogViewer {
   }
 }
 
-const viewers = new Map();
+function drawJob(id) {
+  const element = document.createElement("span");
+  element.className = "log-job clip";
+  element.dataset.jobLabel = id;
+  nameJob(element, labels.get(id) ?? `#${id}`);
+  return element;
+}
+
+function nameJob(element, label) {
+  element.textContent = label;
+  element.title = label;
+}
+
+/** A job's line may come before the job itself does. */
+function learn({ detail: job }) {
+  const isShown = [...viewers.keys()].some(({ dataset: { kinds } }) => kinds && isOneOf(kinds, job.kind));
+  if (!isShown || labels.has(job.id)) return;
+  const label = [job.kind_label, job.subject].filter(Boolean).join(" · ");
+  labels.set(job.id, label);
+  for (const element of document.querySelectorAll(`[data-job-label="${job.id}"]`)) nameJob(element, label);
+}
 
 export function start() {
+  document.addEventListener("mam:job", learn);
   each("[data-log]", (section) => viewers.set(section, new LogViewer(section)));
   document.addEventListener("htmx:beforeCleanupElement", (event) => {
     viewers.get(event.target)?.close?.();

@@ -44,6 +44,7 @@ function handle(event, item) {
 }
 
 function toggle(event, mark) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // the link, elsewhere
   event.preventDefault(); // it stands in the item's link
   const item = mark.closest('[role="treeitem"]');
   setOpen(item, item.getAttribute("aria-expanded") !== "true");

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 
-@pytest.mark.parametrize("path", [*settings.MAM_CLOCK, *settings.MAM_FIRST_START])
+@pytest.mark.parametrize("path", [*settings.MAM_CLOCK, *settings.MAM_FIRST_START, *settings.MAM_HEALTH_FACTS.values()])
 def test_functions_called_by_the_system_take_no_argument(path: str) -> None:
     inspect.signature(import_string(path)).bind()
 

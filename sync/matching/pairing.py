@@ -1,0 +1,78 @@
+"""Which file gets which row, within a scope (`sync.matching.scope`), on its temporary tables.
+
+Of files of the same name and size one syncs, the first that was found: the winner. A winner gets, in this order: the row that was made
+for it; a row at its path; a row of its name and size, which then has moved; a row at its path that was marked as deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog.choices import FileKind, Presence
+from sync.choices import MatchReason
+from sync.matching.scope import IS_THERE, PATH, PATH_KEY
+
+if TYPE_CHECKING:
+    from sync.matching.scope import Workspace
+
+
+def pair(space: Workspace) -> None:
+    """Fill `m_fact` (files that are there), `m_winner` (with their rows) and `m_free` (rows nobody has)."""
+    _find_facts(space)
+    _elect(space)
+    _find_free_rows(space)
+    _give(space, "path_key", "NOT is_deleted")
+    _give(space, "name_key, size_bytes", "NOT is_deleted")
+    _give(space, "path_key", "is_deleted")
+
+
+def _find_facts(space: Workspace) -> None:
+    path = PATH.format(source="ms", prefix="prefix", path="path", name="name")
+    spelt = f"normalize({path}, NFC)" if space.is_postgresql else f"nfc({path})"
+    reasons = [f"WHEN f.kind <> '{FileKind.VIDEO.value}' THEN '{MatchReason.UNSUPPORTED.value}'"]
+    extensions = list(space.target.hls_extensions) if space.target.is_hls_only else []
+    if space.target.is_hls_only:
+        marks = ", ".join(["%s"] * len(extensions)) or "NULL"
+        reasons.append(f"WHEN f.extension NOT IN ({marks}) THEN '{MatchReason.NOT_HLS.value}'")
+    reasons.append(f"WHEN f.presence = '{Presence.GROWING.value}' THEN '{MatchReason.GROWING.value}'")
+    space.run(
+        f"INSERT INTO m_fact SELECT f.id, {spelt}, {PATH_KEY}, f.name_key, f.size_bytes, f.extension, s.catalog_id, f.folder_id,"
+        f" CASE {' '.join(reasons)} ELSE '' END {space.files} {space.joins}"
+        f" LEFT JOIN catalog_content c ON c.id = f.content_id LEFT JOIN catalog_series s ON s.id = c.series_id WHERE {IS_THERE}",
+        *extensions,
+    )
+    space.look("m_fact")
+
+
+def _elect(space: Workspace) -> None:
+    alike = "PARTITION BY name_key, size_bytes"
+    space.run(
+        "INSERT INTO m_winner SELECT w.file_id, w.path_key, w.name_key, w.size_bytes, w.many - 1, r.id FROM"
+        f" (SELECT file_id, path_key, name_key, size_bytes, ROW_NUMBER() OVER ({alike} ORDER BY file_id) AS place,"
+        f" COUNT(*) OVER ({alike}) AS many FROM m_fact WHERE reason = '') AS w"
+        f" LEFT JOIN sync_targetrow r ON r.file_id = w.file_id AND r.target_id = {space.target.pk:d}"
+        " WHERE w.place = 1"
+    )
+    space.run("CREATE INDEX m_winner_row ON m_winner (row_id)")
+    space.look("m_winner")
+
+
+def _find_free_rows(space: Workspace) -> None:
+    space.run(
+        f"INSERT INTO m_free SELECT r.id, r.path_key, r.name_key, r.size_bytes, r.is_deleted, r.error = '' {space.rows}"
+        f" WHERE r.target_id = {space.target.pk:d} AND NOT EXISTS (SELECT 1 FROM m_winner w WHERE w.row_id = r.id)"
+    )
+    space.look("m_free")
+
+
+def _give(space: Workspace, key: str, condition: str) -> None:
+    """Free rows with the same `key` to winners without a row, in the order of ids."""
+    on = " AND ".join(f"w.{name} = r.{name}" for name in key.split(", "))
+    ranked = "SELECT {pk}, {key}, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {pk}) AS place FROM {table} WHERE {condition}"
+    winners = ranked.format(pk="file_id", key=key, table="m_winner", condition="row_id IS NULL")
+    rows = ranked.format(pk="id", key=key, table="m_free", condition=f"is_readable AND {condition}")
+    space.clear("m_pair")
+    if space.run(f"INSERT INTO m_pair SELECT w.file_id, r.id FROM ({winners}) AS w JOIN ({rows}) AS r ON {on} AND w.place = r.place"):
+        space.look("m_pair")
+        space.run("UPDATE m_winner SET row_id = m_pair.row_id FROM m_pair WHERE m_pair.file_id = m_winner.file_id")
+        space.run("DELETE FROM m_free WHERE id IN (SELECT row_id FROM m_pair)")

@@ -1,0 +1,253 @@
+"""How both sides stand, in numbers and in a word: sums of the cubes, and what was noted when a target was used last. Nothing is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Max, Sum
+
+from catalog import selectors as library
+from catalog.choices import FileKind, SourceState
+from mam.accounts.access import require
+from mam.jobs.models import Job, JobState
+from sync.choices import Action, Adapter, MatchReason, MatchStatus, PlanState, TargetState
+from sync.models import MatchCell, Plan, Target
+from sync.selectors.scope import VIEW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from catalog.selectors import SummaryRow
+    from catalog.selectors.scope import Reader
+
+JOB_KEY = "sync:{pk}"  # of what works on a target (sync.services.syncing)
+_RESULTS = ("added", "updated", "deleted", "restored", "errors")
+_REGISTERED = (*(MatchStatus.SYNCED.value, MatchStatus.SYNCED_WITH_DUPLICATES.value, MatchStatus.MOVED.value), MatchStatus.DELETED.value)
+
+
+class SyncState(StrEnum):
+    """What holds of a target, the most pressing first."""
+
+    RUNNING = "running"
+    ERROR = "error"
+    HELD = "held"
+    SOURCE_OFFLINE = "source_offline"
+    NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogCount:
+    """How many files a catalog has, and how many of them are on both sides as they are. None: the files of no catalog."""
+
+    catalog_id: int | None
+    name: str
+    files: int
+    synced: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """How many videos have an extension. `is_hls`: by the target's rules."""
+
+    extension: str
+    files: int
+    bytes: int
+    is_hls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSide:
+    """The archive. `location`: what its catalog is kept in, without its place on the machine."""
+
+    files: int
+    bytes: int
+    by_type: Mapping[str, int]  # kind of file -> files
+    location: str
+    database_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSide:
+    """Entries of the target that are not marked as deleted, and files that get none."""
+
+    files: int
+    bytes: int
+    by_format: Mapping[str, int]
+    non_hls: int
+    duplicates: int
+    location: str
+    database_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """All of it. `waiting`: action -> what the next sync would do; `states`: all that hold, the most pressing first."""
+
+    target: Target
+    source_side: SourceSide
+    target_side: TargetSide
+    by_status: Mapping[str, int]
+    waiting: Mapping[str, int]
+    catalogs: list[CatalogCount]
+    formats: list[FormatCount]
+    jobs: list[Job] = field(default_factory=list)  # that work on the target, or will
+    held_plan_id: int | None = None
+    offline_sources: list[str] = field(default_factory=list)
+    states: tuple[SyncState, ...] = (SyncState.NORMAL,)
+
+    @property
+    def state(self) -> SyncState:
+        """The most pressing of `states`."""
+        return self.states[0]
+
+    @property
+    def hls_files(self) -> int:
+        """Videos with an extension that the target's rules let in."""
+        return sum(one.files for one in self.formats if one.is_hls)
+
+    @property
+    def video_files(self) -> int:
+        """All videos."""
+        return sum(one.files for one in self.formats)
+
+    @property
+    def last_result(self) -> dict[str, Any]:
+        """What the last sync did: numbers, and the state of its plan ("" before the first)."""
+        stored = self.target.last_result
+        return {**{name: int(stored.get(name, 0)) for name in _RESULTS}, "state": stored.get("state", "")}
+
+
+def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
+    """How both sides stand. A dozen queries, whatever there is. PermissionDeniedError for who may not see the library."""
+    require(user, VIEW)
+    cells = _cells(target, "extension", "status", "reason", "action")
+    library_cells = library.summary(user=user, by=["kind", "extension"])
+    jobs = list_target_jobs(target)
+    held_plan_id = Plan.objects.filter(target=target, state=PlanState.HELD).order_by("-pk").values_list("pk", flat=True).first()
+    offline = _offline_sources(target)
+    return Dashboard(
+        target=target,
+        source_side=_source_side(library_cells),
+        target_side=_target_side(target, cells),
+        by_status=_sums(cells, "status"),
+        waiting={action: count for action, count in _sums(cells, "action").items() if action != Action.NONE},
+        catalogs=_catalogs(user, target),
+        formats=_formats(target, library_cells),
+        jobs=jobs,
+        held_plan_id=held_plan_id,
+        offline_sources=offline,
+        states=_states(target, jobs, is_held=held_plan_id is not None, is_offline=bool(offline)),
+    )
+
+
+def list_target_jobs(target: Target) -> list[Job]:
+    """Those that work on the target, then those that will."""
+    jobs = Job.objects.filter(key=JOB_KEY.format(pk=target.pk), state__in=[JobState.RUNNING, JobState.QUEUED])
+    return list(jobs.select_related("requested_by").order_by("-state", "pk"))
+
+
+def last_sync() -> str | None:
+    """When the last sync of any target ended (settings.MAM_HEALTH_FACTS); None before the first."""
+    last = Target.objects.aggregate(at=Max("last_sync_at"))["at"]
+    return last.isoformat() if last else None
+
+
+# --- the sides --------------------------------------------------------------------------------------------------------
+def _source_side(cells: Iterable[SummaryRow]) -> SourceSide:
+    by_type: dict[str, int] = {}
+    for row in cells:
+        kind = str(row.key["kind"])
+        by_type[kind] = by_type.get(kind, 0) + row.files
+    total_bytes = sum(row.bytes for row in cells)
+    return SourceSide(sum(by_type.values()), total_bytes, by_type, _location("default"), _database_bytes())
+
+
+def _target_side(target: Target, cells: list[dict[str, Any]]) -> TargetSide:
+    there = [cell for cell in cells if cell["status"] in _REGISTERED and cell["reason"] != MatchReason.MARKED]
+    kept_out = [cell for cell in cells if cell["status"] == MatchStatus.NOT_SYNCED and cell["reason"] != MatchReason.GROWING]
+    return TargetSide(
+        files=sum(cell["matches"] for cell in there),
+        bytes=sum(cell["bytes"] for cell in there),
+        by_format=dict(sorted(_sums(there, "extension").items(), key=lambda one: -one[1])),
+        non_hls=sum(cell["matches"] for cell in kept_out),
+        duplicates=_sums(cells, "status").get(MatchStatus.DUPLICATE, 0),
+        location=_location("ott") if target.adapter == Adapter.DATABASE else str(target.options.get("project", "")),
+        database_bytes=target.size_bytes,
+    )
+
+
+def _catalogs(user: Reader, target: Target) -> list[CatalogCount]:
+    """The largest first, the files of no catalog last."""
+    counted = {row.key["catalog"]: row.files for row in library.summary(user=user, by=["catalog"])}
+    names = library.catalog_names(user=user, catalog_ids=[pk for pk in counted if isinstance(pk, int)])
+    synced: dict[int | None, int] = {}
+    for cell in _cells(target, "catalog_id", "status"):
+        if cell["status"] in {MatchStatus.SYNCED, MatchStatus.SYNCED_WITH_DUPLICATES}:
+            pk = cell["catalog_id"] or None
+            synced[pk] = synced.get(pk, 0) + cell["matches"]
+    ids = [pk for pk in counted if pk is None or isinstance(pk, int)]
+    found = [CatalogCount(pk, names.get(pk, "") if pk else "", counted[pk], synced.get(pk, 0)) for pk in ids]
+    return sorted(found, key=lambda one: (one.catalog_id is None, -one.files, one.name))
+
+
+def _formats(target: Target, cells: Iterable[SummaryRow]) -> list[FormatCount]:
+    """Of videos, the most frequent first."""
+    hls = set(target.hls_extensions)
+    videos = [(str(row.key["extension"] or ""), row) for row in cells if row.key["kind"] == FileKind.VIDEO]
+    found = [FormatCount(extension, row.files, row.bytes, extension in hls) for extension, row in videos]
+    return sorted(found, key=lambda one: (-one.files, one.extension))
+
+
+def _cells(target: Target, *columns: str) -> list[dict[str, Any]]:
+    """The target's matches and their bytes by some columns of the cube. One query."""
+    sums = {"n": Sum("matches"), "b": Sum("bytes")}
+    rows: Any = MatchCell.objects.filter(target_id=target.pk).order_by().values(*columns).annotate(**sums)
+    return [{**{name: row[name] for name in columns}, "matches": int(row["n"]), "bytes": int(row["b"])} for row in rows if row["n"]]
+
+
+def _sums(cells: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for cell in cells:
+        found[cell[column]] = found.get(cell[column], 0) + cell["matches"]
+    return found
+
+
+def _location(alias: str) -> str:
+    """The name of a database; of a file its last part."""
+    database = settings.DATABASES[alias]
+    name = str(database["NAME"])
+    return PurePath(name).name if database["ENGINE"].endswith("sqlite3") else name
+
+
+def _database_bytes() -> int:
+    """How large the main database is."""
+    sizes = {
+        "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        "postgresql": "SELECT pg_database_size(current_database())",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sizes[connection.vendor])
+        return int(cursor.fetchone()[0])
+
+
+# --- the state --------------------------------------------------------------------------------------------------------
+def _offline_sources(target: Target) -> list[str]:
+    published = target.sources.filter(is_included=True, source__state=SourceState.OFFLINE)
+    return list(published.order_by("source__name").values_list("source__name", flat=True))
+
+
+def _states(target: Target, jobs: list[Job], *, is_held: bool, is_offline: bool) -> tuple[SyncState, ...]:
+    result = target.last_result
+    has_failed = result.get("state") in {PlanState.FAILED, PlanState.PARTIAL} or bool(result.get("errors"))
+    holding = {
+        SyncState.RUNNING: any(job.state == JobState.RUNNING for job in jobs),
+        SyncState.ERROR: target.state == TargetState.OFFLINE or has_failed,
+        SyncState.HELD: is_held,
+        SyncState.SOURCE_OFFLINE: is_offline,
+    }
+    return tuple(state for state, holds in holding.items() if holds) or (SyncState.NORMAL,)

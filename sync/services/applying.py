@@ -1,0 +1,247 @@
+"""Does what a plan says: batch after batch at the target, then in the mirror. Killed anywhere, it goes on where the target stopped."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from mam.jobs.models import LogLevel
+from mam.lib import messages
+from mam.lib.bulk import chunks, insert_rows, reserve_ids, update_rows
+from mam.lib.errors import gettext_noop
+from sync.choices import Action, HistoryEvent, HistorySide, PartState, PlanState
+from sync.errors import PlanStaleError, TargetError
+from sync.matching import settling
+from sync.matching.recompute import match_touched
+from sync.matching.touches import touch_rows
+from sync.models import Plan, PlanPart, Target, TargetRow
+from sync.services import history, mirror, planning
+from sync.services.documents import Planned, as_write, unpack
+from sync.services.history import Actor, Change
+from sync.targets.base import Batch, TargetFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mam.jobs.context import JobContext
+    from sync.targets.base import OttTarget
+
+WAITS_S = (1, 2, 4)  # before an error of the target is met again
+PARKED_IN_A_ROW = 3  # batches; then no other is tried
+TOGETHER = 20  # batches that the mirror is told of in one transaction
+
+messages.register(
+    {
+        "sync_applying": gettext_noop("Writing %(rows)s entries in %(parts)s batches."),
+        "sync_resumed": gettext_noop("Going on after batch %(done)s of %(parts)s."),
+        "sync_waiting": gettext_noop("%(error)s Trying again in %(seconds)s s."),
+        "sync_parked": gettext_noop("Batch %(number)s was put aside: %(error)s"),
+        "sync_done": gettext_noop("%(added)s added, %(updated)s updated, %(restored)s restored, %(deleted)s marked as deleted."),
+        "sync_stopped": gettext_noop("The target cannot be written to; %(left)s of %(parts)s batches are left. %(error)s"),
+    }
+)
+_EVENTS = {Action.INSERT: HistoryEvent.SYNCED, Action.DELETE: HistoryEvent.DELETED, Action.RESTORE: HistoryEvent.RESTORED}
+
+
+class _Stopped(Exception):
+    """The target takes nothing any more; what is left stays as it is."""
+
+    def __init__(self, error: TargetError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def apply(*, plan: Plan, adapter: OttTarget, ctx: JobContext, is_fresh: bool = False) -> Plan:
+    """Bring a plan to its end: applied or partial. `is_fresh`: it was made just now by this job. TargetError when nothing could be done.
+
+    PlanStaleError, before anything is written, when either side is not as the plan found it.
+    """
+    by = Actor.of_job(ctx)
+    applied = adapter.applied(str(plan.uuid))
+    plan.is_resumed = plan.state == PlanState.APPLYING or bool(applied)
+    if not plan.is_resumed:
+        if not is_fresh:
+            _check_is_current(plan, adapter, by, ctx)
+        ctx.log("sync_applying", rows=plan.total_rows, parts=plan.total_parts)
+    else:
+        ctx.log("sync_resumed", done=applied, parts=plan.total_parts)
+    with ctx.publish():
+        Plan.objects.filter(pk=plan.pk).update(state=PlanState.APPLYING, started_at=plan.started_at or timezone.now(), job_id=ctx.job_id)
+    error = None
+    try:
+        for parts in chunks(_waiting(plan), TOGETHER):
+            _apply_parts(plan, parts, adapter, ctx, by)
+    except _Stopped as stopped:
+        error = stopped.error
+    match_touched(by=by, publish=ctx.publish)
+    ended = _end(plan, error, ctx)
+    if ended.state == PlanState.FAILED and plan.last_error is not None:
+        raise plan.last_error
+    return ended
+
+
+def _check_is_current(plan: Plan, adapter: OttTarget, by: Actor, ctx: JobContext) -> None:
+    """Both sides, and what would be done about them, are what the plan says. (Undoing looks at the rows themselves, batch by batch.)"""
+    match_touched(by=by, publish=ctx.publish)
+    target = Target.objects.get(pk=plan.target_id)
+    is_same_there = adapter.fingerprint() == plan.target_fingerprint == target.fingerprint
+    if plan.undo_of_id or (is_same_there and planning.digest_of_now(target, adapter.batch_rows) == plan.digest):
+        return
+    with ctx.publish():
+        Plan.objects.filter(pk=plan.pk).update(state=PlanState.STALE, finished_at=timezone.now())
+    raise PlanStaleError(plan=plan.pk)
+
+
+def _waiting(plan: Plan) -> Iterator[PlanPart]:
+    number = -1
+    while part := plan.parts.filter(state=PartState.WAITING, number__gt=number).order_by("number").first():
+        yield part
+        number = part.number
+
+
+def _apply_parts(plan: Plan, parts: Sequence[PlanPart], adapter: OttTarget, ctx: JobContext, by: Actor) -> None:
+    done: list[tuple[PlanPart, list[str]]] = []
+    try:
+        for part in parts:
+            ctx.check()
+            try:
+                done.append((part, _write(plan, part, adapter, ctx)))
+                plan.failures_in_a_row = 0
+            except TargetError as error:
+                _park(plan, part, error, adapter, ctx)
+    finally:  # what the target has is noted, whatever stopped us; if that fails too, the target says so next time
+        if done and ctx.interruption is None:
+            _note(plan, done, ctx, by)
+    match_touched(by=by, publish=ctx.publish)
+    ctx.progress(plan.done_parts, plan.total_parts)
+
+
+def _write(plan: Plan, part: PlanPart, adapter: OttTarget, ctx: JobContext) -> list[str]:
+    """The remote ids of a batch that is there now. TargetError after all attempts."""
+    batch = Batch(str(plan.uuid), part.number, plan.created_at, [as_write(Planned(*one)) for one in part.actions])
+    for seconds in WAITS_S:
+        try:
+            return adapter.apply(batch)
+        except TargetError as error:
+            if error.is_permanent:
+                raise
+            ctx.log("sync_waiting", level=LogLevel.WARNING, error=str(error), seconds=seconds)
+            ctx.cancelled.wait(seconds)
+            ctx.check()
+    return adapter.apply(batch)
+
+
+def _park(plan: Plan, part: PlanPart, error: TargetError, adapter: OttTarget, ctx: JobContext) -> None:
+    """Put a batch aside. _Stopped when no other would fare better."""
+    plan.failures_in_a_row += 1
+    plan.last_error = error
+    if error.stops_all or plan.failures_in_a_row >= PARKED_IN_A_ROW:
+        raise _Stopped(error) from error
+    try:
+        adapter.applied(str(plan.uuid))
+    except TargetError as other:
+        raise _Stopped(other) from error
+    ctx.log("sync_parked", level=LogLevel.ERROR, number=part.number + 1, error=str(error))
+    with ctx.publish():
+        PlanPart.objects.filter(pk=part.pk).update(state=PartState.PARKED, error_code=error.code, error_params=error.params)
+        Plan.objects.filter(pk=plan.pk).update(parked_parts=F("parked_parts") + 1)
+
+
+# --- what the main database is told -----------------------------------------------------------------------------------
+def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], ctx: JobContext, by: Actor) -> None:
+    written = [(Planned(*one), remote_id) for part, ids in done for one, remote_id in zip(part.actions, ids, strict=True)]
+    with ctx.publish():
+        row_ids = _write_mirror(plan, written)
+        settled = settling.settle(plan.target, [(one.match_id, pk) for (one, _), pk in zip(written, row_ids, strict=True) if one.match_id])
+        touch_rows(pk for pk in row_ids if pk not in settled)
+        history.record(
+            plan.target, (_change(plan, one, remote_id, pk) for (one, remote_id), pk in zip(written, row_ids, strict=True)), by=by
+        )
+        update_rows(PlanPart, ["state", "remote_ids"], ((PartState.DONE.value, json.dumps(ids), part.pk) for part, ids in done))
+        Plan.objects.filter(pk=plan.pk).update(done_parts=F("done_parts") + len(done))
+    plan.done_parts += len(done)
+
+
+def _write_mirror(plan: Plan, written: Sequence[tuple[Planned, str]]) -> list[int]:
+    """The mirror's rows as they are at the target now, each bound to its file; their ids, in the order of `written`."""
+    known = _known(plan, [remote_id for one, remote_id in written if one.row_id is None])
+    pks = iter(reserve_ids(TargetRow, sum(one.row_id is None and remote_id not in known for one, remote_id in written)))
+    fresh, old, row_ids = [], [], []
+    for one, remote_id in written:
+        pk = one.row_id or known.get(remote_id)
+        values = mirror.stored(_as_it_is(plan, one, remote_id))
+        if pk is None:
+            pk = next(pks)
+            fresh.append((pk, plan.target_id, remote_id, one.file_id, *values))
+        else:
+            old.append((one.file_id, *values, pk))
+        row_ids.append(pk)
+    insert_rows(TargetRow, ["id", "target_id", "remote_id", "file_id", *mirror.COLUMNS], fresh)
+    update_rows(TargetRow, ["file_id", *mirror.COLUMNS], old)
+    return row_ids
+
+
+def _known(plan: Plan, remote_ids: Sequence[str]) -> dict[str, int]:
+    """Rows that the mirror has, though the plan did not know them: made by the plan it takes back, or read after a run that was killed."""
+    found: dict[str, int] = {}
+    if plan.is_resumed or plan.undo_of_id:
+        for part in chunks(remote_ids):
+            found |= dict(TargetRow.objects.filter(target=plan.target_id, remote_id__in=part).values_list("remote_id", "pk"))
+    return found
+
+
+def _as_it_is(plan: Plan, one: Planned, remote_id: str) -> TargetFile:
+    file = unpack(remote_id, one.after or [])
+    deleted_at = (file.deleted_at or plan.created_at) if file.is_deleted else None
+    return TargetFile(remote_id, file.fields, file.is_deleted, deleted_at)
+
+
+def _change(plan: Plan, one: Planned, remote_id: str, row_id: int) -> Change:
+    before = {} if one.before is None else mirror.document(remote_id, mirror.values_of(unpack(one.remote_id, one.before)))
+    after = mirror.document(remote_id, mirror.values_of(_as_it_is(plan, one, remote_id)))
+    moved = before.get("path") not in {None, after["path"]}
+    event = _EVENTS.get(Action(one.action)) or (HistoryEvent.MOVED if moved else HistoryEvent.CHANGED)
+    return Change(
+        event=event,
+        side=HistorySide.TARGET,
+        subject=f"file:{one.file_id}" if one.file_id else f"row:{row_id}",
+        path=after["path"],
+        before=before,
+        after=after,
+        plan_id=plan.pk,
+    )
+
+
+def _end(plan: Plan, error: TargetError | None, ctx: JobContext) -> Plan:
+    plan = Plan.objects.get(pk=plan.pk)
+    left = plan.total_parts - plan.done_parts - plan.parked_parts
+    plan.state = PlanState.APPLIED
+    if left or plan.parked_parts:
+        plan.state = PlanState.PARTIAL if plan.done_parts else PlanState.FAILED
+    if error is not None:
+        plan.error_code, plan.error_params = error.code, error.params
+        ctx.log("sync_stopped", level=LogLevel.ERROR, left=left, parts=plan.total_parts, error=str(error))
+    plan.finished_at = timezone.now()
+    counts = _counts_done(plan)
+    with ctx.publish():
+        plan.save()
+        ctx.log("sync_done", level=LogLevel.INFO if plan.state == PlanState.APPLIED else LogLevel.WARNING, **counts)
+    return plan
+
+
+def _counts_done(plan: Plan) -> dict[str, int]:
+    """What is at the target of what was planned, in rows."""
+    counts = dict(plan.counts)
+    for part in plan.parts.exclude(state=PartState.DONE).iterator():
+        for one in part.actions:
+            counts[one[0]] -= 1
+    names = {"added": Action.INSERT, "updated": Action.UPDATE, "restored": Action.RESTORE, "deleted": Action.DELETE}
+    return {name: counts.get(action, 0) for name, action in names.items()}
+
+
+def result_of(plan: Plan) -> dict[str, Any]:
+    """What a sync came to: of `Target.last_result` and of jobs."""
+    return _counts_done(plan) | {"errors": plan.parked_parts + bool(plan.error_code), "state": plan.state, "plan": plan.pk}
