@@ -46,7 +46,7 @@ def ask_all(questions: Sequence[Question], *, forget: Callable[[], None] = lambd
                 if number:
                     name = side if question.reference else "alone"
                     times.setdefault(name, []).append(seconds)
-                    times.setdefault(f"{question.kind}:{side}", []).append(seconds)
+                    times.setdefault(f"{question.kind.replace(' ', '-')}:{side}", []).append(seconds)
     for name, found in times.items():
         found.sort()
         sys.stdout.write(f"{name}_p50 {statistics.median(found)}\n{name}_p95 {found[int(0.95 * len(found))]}\n")
@@ -64,7 +64,7 @@ def compare(name: str, *, goal_ms: float) -> float:
         for kind in sorted(kinds, key=lambda one: -ms[f"{one}:ours_p95"]):
             other = ms.get(f"{kind}:reference_p95")
             told = "" if other is None else f", bare SQL {other:.1f} ms"
-            sys.stdout.write(f"  {kind}: ours p95 {ms[f'{kind}:ours_p95']:.1f}{told}\n")
+            sys.stdout.write(f"  {kind.replace('-', ' ')}: ours p95 {ms[f'{kind}:ours_p95']:.1f}{told}\n")
     return max(ratios)
 
 

@@ -17,7 +17,7 @@ step ruff format --check --quiet .
 step mypy
 step lint-imports --no-logo
 printf 'lint: djade\n' >&2
-find templates mam catalog ingest streaming -name '*.html' -print0 | xargs -0 djade --check --target-version 5.2
+find templates mam catalog ingest streaming sync -name '*.html' -print0 | xargs -0 djade --check --target-version 5.2
 step env MAM_HTTPS=1 python manage.py check --deploy --fail-level WARNING
 step python manage.py makemigrations --check --dry-run
 step python manage.py spectacular --validate --fail-on-warn --file "$MAM_DATA_DIR/schema.yml"

@@ -58,7 +58,9 @@ class TargetRowsChangedError(TargetError):
     """`remote_id`: the first row that is not as it was."""
 
     code = "target_rows_changed"
-    template = gettext_noop("Another program has changed entries of the target since the plan was made (the first: %(remote_id)s). Nothing was written.")
+    template = gettext_noop(
+        "Another program has changed entries of the target since the plan was made (the first: %(remote_id)s). Nothing was written."
+    )
     http_status = 409
     is_permanent = True
 
@@ -72,7 +74,9 @@ class TargetAccessError(TargetError):
 
 class PlanStaleError(MamError):
     code = "plan_stale"
-    template = gettext_noop("Plan %(plan)s is out of date: one of the sides has changed since it was made. Nothing was written; make a new one.")
+    template = gettext_noop(
+        "Plan %(plan)s is out of date: one of the sides has changed since it was made. Nothing was written; make a new one."
+    )
     http_status = 409
 
 

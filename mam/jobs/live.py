@@ -176,9 +176,7 @@ class LogSubscription:
         if self.cursor is None:
             self.cursor = await self._feed.read(selectors.last_log_id)
         reached = self._feed.cursor
-        lines = await self._feed.read(
-            selectors.list_log, after=self.cursor, job_id=self._job_id, kinds=self._kinds, limit=_PAGE_LINES
-        )
+        lines = await self._feed.read(selectors.list_log, after=self.cursor, job_id=self._job_id, kinds=self._kinds, limit=_PAGE_LINES)
         if len(lines) < _PAGE_LINES:
             last = lines[-1].pk if lines else 0
             # Read after `reached` was noted, so it holds all lines up to there, also those that are not ours.

@@ -13,7 +13,8 @@ function isTyping(target) {
 
 /** The links of the list that has the focus, else of the first list of the page. */
 function itemsOf(list) {
-  return [...list.querySelectorAll("[data-item], tbody > tr")].map((item) => item.querySelector("[data-primary], a[href]")).filter(Boolean);
+  const items = [...list.querySelectorAll("[data-item], tbody > tr")];
+  return items.map((item) => item.querySelector("[data-primary]") ?? item.querySelector("a[href]")).filter(Boolean);
 }
 
 /** How many items stand side by side; 1 in a table. */

@@ -25,9 +25,16 @@ function explain(xhr) {
   return xhr.status >= 500 && id ? `${message} (${id})` : message;
 }
 
+/** Of a filter that is empty nothing needs to stand in the address. */
+function leaveOutEmpty({ elt, verb, parameters }) {
+  if (verb !== "get" || !elt.matches("form")) return;
+  for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
+}
+
 export function start() {
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = csrfToken();
+    leaveOutEmpty(event.detail);
   });
   document.addEventListener("htmx:beforeRequest", () => count(1));
   document.addEventListener("htmx:afterRequest", () => count(-1));

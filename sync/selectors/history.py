@@ -149,15 +149,18 @@ def get_history_row(*, user: Reader, pk: int) -> HistoryRow:
 
 def _page(ids: list[int], limit: int, place: _Cursor, looked_to: int | None) -> HistoryPage:
     """The page of the first `limit` of `ids`, which were read from `place`; `looked_to`: the row where reading stopped early."""
-    shown, has_more = ids[:limit], len(ids) > limit
-    at = HistoryRow.objects.filter(pk=looked_to).values_list("at", flat=True).first() if looked_to and not has_more else None
-    onward = _Cursor(shown[-1], place.is_backward) if has_more else _Cursor(looked_to, place.is_backward) if at and looked_to else None
+    shown, at, onward = ids[:limit], None, ""
+    if len(ids) > limit:
+        onward = str(_Cursor(shown[-1], place.is_backward))
+    elif looked_to is not None:
+        onward = str(_Cursor(looked_to, place.is_backward))
+        at = HistoryRow.objects.filter(pk=looked_to).values_list("at", flat=True).first()
     if place.is_backward:
         shown.reverse()
         older = _Cursor(shown[-1] if shown else place.id + 1)
-        return HistoryPage(in_order(HistoryRow.objects.all(), shown), str(older), str(onward) if onward else None, at)
-    newer = None if place == _Cursor() else _Cursor(shown[0] if shown else place.id - 1, is_backward=True)
-    return HistoryPage(in_order(HistoryRow.objects.all(), shown), str(onward) if onward else None, str(newer) if newer else None, at)
+        return HistoryPage(in_order(HistoryRow.objects.all(), shown), next=str(older), previous=onward or None, looked_to=at)
+    newer = None if place == _Cursor() else str(_Cursor(shown[0] if shown else place.id - 1, is_backward=True))
+    return HistoryPage(in_order(HistoryRow.objects.all(), shown), next=onward or None, previous=newer, looked_to=at)
 
 
 def _search(wanted: _Wanted, words: str, count: int, place: _Cursor) -> tuple[list[int], int | None]:

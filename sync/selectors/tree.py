@@ -177,17 +177,17 @@ def _resolve(roots: list[_Root], path: str) -> list[int]:
     """The folders at a path of the target; names are compared as `catalog.text` does. As many queries as it has names."""
     names = [text.fold(name) for name in path.strip("/").split("/")]
     found: list[int] = []
-    waiting: dict[int, list[list[int]]] = {}  # how many names are left -> folders
+    waiting: dict[int, list[int]] = {}  # how many names are left -> folders above them
     for root in roots:
         above = [text.fold(name) for name in root.prefix.strip("/").split("/") if name]
         if names[: len(above)] == above:
-            waiting.setdefault(len(names) - len(above), []).append([root.folder_id])
-    for left, starts in waiting.items():
-        parents = [pk for start in starts for pk in start]
+            waiting.setdefault(len(names) - len(above), []).append(root.folder_id)
+    for left, parents in waiting.items():
+        folders = parents
         for name in names[len(names) - left :]:
-            key = name[: text.NAME_KEY_MAX]
-            parents = list(Folder.objects.filter(parent__in=parents, name_key=key).order_by("pk").values_list("pk", flat=True))
-        found += parents
+            below = Folder.objects.filter(parent__in=folders, name_key=name[: text.NAME_KEY_MAX])
+            folders = list(below.order_by("pk").values_list("pk", flat=True))
+        found += folders
     return found
 
 
@@ -225,7 +225,8 @@ class _Opener:
         by_source = {root.source_id: root for root in roots}
         wanted = list(folder_ids)
         folders = Folder.objects.in_bulk(wanted) if wanted else {}
-        counts = self._counts(wanted)
+        stored = FolderMatches.objects.filter(target=self.target, folder__in=wanted).values_list("folder_id", "total", "own")
+        counts = {pk: (total, own) for pk, total, own in stored}
         found = []
         for pk in wanted:
             folder = folders.get(pk)
@@ -233,9 +234,8 @@ class _Opener:
             if folder is None or root is None or not (folder.parent_id or root.prefix or is_whole):
                 continue
             path = text.nfc(f"{root.prefix}{folder.path}").rstrip("/")
-            name = text.nfc(folder.name) if folder.parent_id else path
-            total, own = counts.get(pk, (Counter(), Counter()))
-            found.append(Place(pk, name, path, total, own))
+            total, own = counts.get(pk, ({}, {}))
+            found.append(Place(pk, text.nfc(folder.name) if folder.parent_id else path, path, Counter(total), Counter(own)))
         return found
 
     # --- folders ------------------------------------------------------------------------------------------------------
@@ -244,19 +244,14 @@ class _Opener:
         has = f"AND ({' OR '.join([_HAS_STATUS[connection.vendor]] * len(self.statuses))})" if self.statuses else ""
         given = [self.target.pk, *self.statuses, *params]
         ids = _first_of_each(_FOLDERS_SQL.format(has=has, after=after), [place.folder_id for place in places], given, self.limit + 1)
-        known = [pk for found in ids.values() for pk in found]
-        names = {pk: (name, key) for pk, name, key in Folder.objects.filter(pk__in=among(known)).values_list("pk", "name", "name_key")}
-        counts = self._counts(known)
+        known = FolderMatches.objects.filter(target=self.target, folder__in=among(pk for found in ids.values() for pk in found))
+        rows = {row[0]: row for row in known.values_list("folder_id", "folder__name", "folder__name_key", "total", "own")}
         for place in places:
-            found = [pk for pk in ids.get(place.folder_id, []) if pk in names]
-            place.folders = [_below(place, pk, names[pk][0], counts) for pk in found[: self.limit]]
+            found = [rows[pk] for pk in ids.get(place.folder_id, []) if pk in rows]
+            place.folders = [_below(place, pk, name, total, own) for pk, name, _key, total, own in found[: self.limit]]
             if len(found) > self.limit:
-                last = found[self.limit - 1]
-                place.next = _write_cursor(_Position(_FOLDERS, place.folder_id, names[last][1], last))
-
-    def _counts(self, folder_ids: list[int]) -> dict[int, tuple[Counter[str], Counter[str]]]:
-        rows = FolderMatches.objects.filter(target=self.target, folder__in=among(folder_ids)).values_list("folder_id", "total", "own")
-        return {pk: (Counter(total), Counter(own)) for pk, total, own in rows}
+                last, _name, key, *_counts = found[self.limit - 1]
+                place.next = _write_cursor(_Position(_FOLDERS, place.folder_id, key, last))
 
     # --- files --------------------------------------------------------------------------------------------------------
     def _fill_files(self, places: list[Place], position: _Position | None) -> None:
@@ -282,10 +277,9 @@ class _Opener:
         return bool(self.statuses) and having * _FEW_OF <= sum(place.own.total() for place in places)
 
 
-def _below(above: Place, pk: int, name: str, counts: dict[int, tuple[Counter[str], Counter[str]]]) -> Place:
-    total, own = counts.get(pk, (Counter(), Counter()))
+def _below(above: Place, pk: int, name: str, total: dict[str, int], own: dict[str, int]) -> Place:
     name = text.nfc(name)
-    return Place(pk, name, f"{above.path}/{name}" if above.path else name, total, own)
+    return Place(pk, name, f"{above.path}/{name}" if above.path else name, Counter(total), Counter(own))
 
 
 # --- the first ones of each place -------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def show_dashboard(found: Dashboard) -> dict[str, Any]:
         "formats": [{"extension": one.extension, "count": one.files, "bytes": one.bytes, "is_hls": one.is_hls} for one in found.formats],
         "hls": _hls_share(found),
         "by_status": found.by_status,
-        "jobs": JobSerializer(found.jobs, many=True).data,
+        "jobs": JobSerializer(found.jobs, many=True).data if found.jobs else [],
     }
 
 

@@ -17,14 +17,14 @@ from sync.errors import PlanStaleError, TargetError
 from sync.matching import settling
 from sync.matching.recompute import match_touched
 from sync.matching.touches import touch_rows
-from sync.models import Plan, PlanPart, Target, TargetRow
+from sync.models import Match, Plan, PlanPart, Target, TargetRow
 from sync.services import history, mirror, planning
 from sync.services.documents import Planned, as_write, unpack
 from sync.services.history import Actor, Change
 from sync.targets.base import Batch, TargetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mam.jobs.context import JobContext
     from sync.targets.base import OttTarget
@@ -155,11 +155,11 @@ def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], ctx: JobContex
     written = [(Planned(*one), remote_id) for part, ids in done for one, remote_id in zip(part.actions, ids, strict=True)]
     with ctx.publish():
         row_ids = _write_mirror(plan, written)
+        catalogs = _catalogs(plan, [one.file_id for one, _ in written if one.file_id])
         settled = settling.settle(plan.target, [(one.match_id, pk) for (one, _), pk in zip(written, row_ids, strict=True) if one.match_id])
         touch_rows(pk for pk in row_ids if pk not in settled)
-        history.record(
-            plan.target, (_change(plan, one, remote_id, pk) for (one, remote_id), pk in zip(written, row_ids, strict=True)), by=by
-        )
+        pairs = zip(written, row_ids, strict=True)
+        history.record(plan.target, (_change(plan, one, remote_id, pk, catalogs) for (one, remote_id), pk in pairs), by=by)
         update_rows(PlanPart, ["state", "remote_ids"], ((PartState.DONE.value, json.dumps(ids), part.pk) for part, ids in done))
         Plan.objects.filter(pk=plan.pk).update(done_parts=F("done_parts") + len(done))
     plan.done_parts += len(done)
@@ -199,16 +199,28 @@ def _as_it_is(plan: Plan, one: Planned, remote_id: str) -> TargetFile:
     return TargetFile(remote_id, file.fields, file.is_deleted, deleted_at)
 
 
-def _change(plan: Plan, one: Planned, remote_id: str, row_id: int) -> Change:
+def _catalogs(plan: Plan, file_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """File -> id and name of the catalog that it is in."""
+    found: dict[int, tuple[int, str]] = {}
+    for part in chunks(file_ids):
+        matches = Match.objects.filter(target=plan.target_id, file__in=part, catalog__isnull=False)
+        found |= {file_id: (pk, name) for file_id, pk, name in matches.values_list("file_id", "catalog_id", "catalog__name")}
+    return found
+
+
+def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, catalogs: Mapping[int, tuple[int, str]]) -> Change:
     before = {} if one.before is None else mirror.document(remote_id, mirror.values_of(unpack(one.remote_id, one.before)))
     after = mirror.document(remote_id, mirror.values_of(_as_it_is(plan, one, remote_id)))
     moved = before.get("path") not in {None, after["path"]}
+    catalog_id, catalog_name = catalogs.get(one.file_id or 0, (0, ""))
     event = _EVENTS.get(Action(one.action)) or (HistoryEvent.MOVED if moved else HistoryEvent.CHANGED)
     return Change(
         event=event,
         side=HistorySide.TARGET,
         subject=f"file:{one.file_id}" if one.file_id else f"row:{row_id}",
         path=after["path"],
+        catalog_id=catalog_id,
+        catalog_name=catalog_name or "",
         before=before,
         after=after,
         plan_id=plan.pk,

@@ -129,7 +129,17 @@ def undo_plan(*, plan: Plan, user: User | None) -> Job:
     row = _lock(plan, PlanState.APPLIED, PlanState.PARTIAL, PlanState.FAILED)
     if Plan.objects.filter(undo_of=row).exclude(state__in=[PlanState.STALE, PlanState.DISCARDED]).exists():
         raise PlanUndoneError(plan=row.pk)
-    Target.objects.filter(pk=row.target_id).update(is_automatic=False)
+    if Target.objects.filter(pk=row.target_id, is_automatic=True).update(is_automatic=False):
+        change = Change(
+            event=HistoryEvent.SETTING_CHANGED,
+            side=HistorySide.SYSTEM,
+            subject=f"target:{row.target_id}",
+            path=row.target.name,
+            before={"is_automatic": True},
+            after={"is_automatic": False},
+            plan_id=row.pk,
+        )
+        history.record(row.target, [change], by=Actor.of_user(user))
     return _go(undoing.make_undo(plan=row, user=user), user)
 
 
@@ -267,10 +277,15 @@ def _publish_works(target: Target, adapter: OttTarget, ctx: JobContext) -> None:
 
 
 def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
-    """A new plan, in the place of those that wait; None when there is nothing to do."""
+    """A new plan, in the place of those that wait, unless one of them says the same; None when there is nothing to do."""
     look(target, adapter, ctx)
     plan = planning.make(target=target, batch_rows=adapter.batch_rows, user=_user_of(ctx), publish=ctx.publish)
     waiting = Plan.objects.filter(target=target, state__in=[PlanState.READY, PlanState.HELD], undo_of=None)
+    same = waiting.filter(digest=plan.digest, state=plan.state).exclude(pk=plan.pk).first() if plan else None
+    if plan and same:  # somebody may be reading it
+        with ctx.publish():
+            plan.delete()
+        plan = same
     with ctx.publish():
         waiting.exclude(pk=plan.pk if plan else 0).update(state=PlanState.STALE, finished_at=timezone.now())
         if plan:
@@ -282,7 +297,8 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     ctx.log("sync_planned", plan=plan.pk, **counts)
     if plan.state == PlanState.HELD:
         ctx.log("sync_held", level=LogLevel.WARNING, plan=plan.pk)
-        alerts.announce_hold(target=target, plan=plan)
+        if not same:
+            alerts.announce_hold(target=target, plan=plan)
     return plan
 
 

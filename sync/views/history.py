@@ -108,7 +108,9 @@ def _page_of(row: HistoryRow) -> str:
 def _past(one: PastMatch) -> dict[str, Any]:
     """`label` of its status as it was."""
     label = MatchStatus(one.status).label if one.status in MatchStatus.values else ""
-    return {"past": one, "label": label, "name": one.path.rpartition("/")[2], "folder": one.path.rpartition("/")[0]}
+    size_bytes = one.after.get("size_bytes")
+    folder, _slash, name = one.path.rpartition("/")
+    return {"past": one, "label": label, "name": name, "folder": folder, "size_bytes": size_bytes if isinstance(size_bytes, int) else None}
 
 
 def _kept(request: MemberRequest) -> str:

@@ -21,7 +21,7 @@ from sync.choices import Action, HoldReason, PlanState
 from sync.forms import ApprovalForm
 from sync.selectors import pages
 from sync.selectors.dashboard import list_target_jobs
-from sync.selectors.plans import get_plan, list_plans
+from sync.selectors.plans import get_plan, list_actions, list_plans
 from sync.selectors.scope import MANAGE, RUN, VIEW
 from sync.services import syncing
 from sync.services.documents import unpack
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from mam.accounts.requests import MemberRequest
-    from sync.models import Plan
+    from sync.models import Plan, PlanPart
     from sync.services.documents import Planned
 
 PLANS_SHOWN, ACTIONS_SHOWN = 30, 50
@@ -209,9 +209,9 @@ def _action(one: Planned, there: set[int]) -> dict[str, Any]:
     }
 
 
-def _parked(part: Any) -> dict[str, Any]:
+def _parked(part: PlanPart) -> dict[str, Any]:
     rows = len(part.actions)
-    first = part.actions[0][5] or part.actions[0][4] if rows else None
+    first = next((one.after or one.before for one in list_actions(part)), None)
     words = ngettext("Batch %(number)s, %(rows)s entry", "Batch %(number)s, %(rows)s entries", rows)
     return {
         "title": words % {"number": format_number(part.number + 1), "rows": format_number(rows)},

@@ -97,7 +97,8 @@ def test_a_new_file_goes_up_and_is_followed_when_it_moves(
         page.goto(fresh.url + path)
         _shoot(page, name, locale)
     page.goto(f"{fresh.url}/sync/plans/")
-    page.locator("main a[href*='/sync/plans/']").first.click()
+    page.locator("main tbody a[href*='/sync/plans/']").first.click()
+    page.wait_for_url("**/sync/plans/*/")
     _shoot(page, "plan", locale)
 
 

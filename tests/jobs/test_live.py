@@ -166,6 +166,25 @@ def ids(job: Job) -> list[int]:
     return list(JobLog.objects.filter(job=job, code="tests_line").order_by("pk").values_list("pk", flat=True))
 
 
+async def test_lines_of_some_kinds_alone_are_missed_by_nobody_either(make_job: MakeJob, operator_cookie: bytes) -> None:
+    ours, others = [await sync_to_async(make_job)() for _ in range(2)]
+    start = await sync_to_async(log_end)()
+    await awrite(others, 2)
+    await awrite(ours, 3)  # read from the table
+    async with connected(f"/ws/logs?after={start}&kinds={ours.kind},nonsense.", operator_cookie) as socket:
+        seen = await receive_lines(socket, 3)
+        await awrite(others, 2)
+        await awrite(ours, 3)  # told by the feed
+        seen += await receive_lines(socket, 3)
+    assert [line["id"] for line in seen] == await sync_to_async(ids)(ours)
+
+
+async def test_of_a_kind_that_nobody_has_there_are_no_lines(job: Job, operator_cookie: bytes) -> None:
+    async with connected("/ws/logs?after=0&kinds=nonsense", operator_cookie) as socket:
+        await awrite(job, 3)
+        assert await socket.is_silent(0.3)
+
+
 async def test_lines_of_many_writers_come_once_and_in_order(job: Job, operator_cookie: bytes) -> None:
     """Four threads with a connection each write 400 lines; two readers, one of them reconnecting all the time."""
     start = await sync_to_async(log_end)()

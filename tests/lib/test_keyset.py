@@ -173,6 +173,7 @@ def test_a_page_by_its_number_is_the_page_that_paging_comes_to(
     walked, number = keyset_page(Job.objects.all(), ordering, None, size), 1
     while True:
         assert jump(Job.objects.all(), ordering, number, size, len(rows)) == walked
+        assert jump(Job.objects.all(), ordering, number, size, len(rows), is_small=True) == walked
         if walked.next is None:
             break
         walked, number = keyset_page(Job.objects.all(), ordering, walked.next, size), number + 1

@@ -213,9 +213,17 @@ def test_a_plan_that_was_made_before_can_be_applied(source: Source, target: Targ
     assert rows() == [("WSOP/day1.mp4", "active")]
 
 
-def test_a_newer_plan_takes_the_place_of_one_that_waits(source: Source, target: Target, operator: User) -> None:
+def test_a_plan_that_waits_stays_while_nothing_changes(source: Source, target: Target, operator: User) -> None:
     make_file("WSOP/day1.mp4", source=source)
+    Source.objects.update(state=SourceState.OFFLINE)
     for _ in range(2):
+        assert sync(target)["state"] == PlanState.HELD
+    assert Plan.objects.get().parts.count() == 1
+
+
+def test_a_newer_plan_takes_the_place_of_one_that_waits(source: Source, target: Target, operator: User) -> None:
+    for name in ("day1", "day2"):
+        make_file(f"WSOP/{name}.mp4", source=source)
         syncing.make_plan(target=target, user=operator)
         run()
     assert list(Plan.objects.order_by("pk").values_list("state", flat=True)) == [PlanState.STALE, PlanState.READY]
@@ -243,6 +251,8 @@ def test_undo_restores_the_rows_as_they_were(source: Source, target: Target, ope
     assert {match.status for match in Match.objects.filter(file__in=[moved, new])} == {MatchStatus.MOVED, MatchStatus.NEW}
     target.refresh_from_db()
     assert not target.is_automatic
+    setting = HistoryRow.objects.get(event=HistoryEvent.SETTING_CHANGED, subject=f"target:{target.pk}")
+    assert (setting.after, setting.plan_id) == ({"is_automatic": False}, plan.pk)
     with pytest.raises(errors.PlanUndoneError):
         syncing.undo_plan(plan=plan, user=operator)
     assert sync(target)["updated"] == 1

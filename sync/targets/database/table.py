@@ -236,10 +236,11 @@ class FilesTable:
         return f"{count}:{digest.hexdigest()}"
 
     def _postgresql_digest(self) -> str:
-        halves = ", ".join(f"COALESCE(sum(('x' || substr(digest, {start}, 16))::bit(64)::bigint), 0)" for start in (1, 17))
-        digests = f"SELECT md5(ROW({self._list})::text) AS digest FROM {FILES}"  # noqa: S608  (as above)
+        """128 bits, of two hashes of each row; MD5 would take three times as long."""
+        sums = ", ".join(f"COALESCE(sum(hashtextextended(row, {seed})), 0)" for seed in (0, 1))
+        rows = f"SELECT ROW({self._list})::text AS row FROM {FILES} OFFSET 0"  # noqa: S608  (as above; OFFSET: each row is made once)
         with self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*), {halves} FROM ({digests}) AS rows")  # noqa: S608
+            cursor.execute(f"SELECT count(*), {sums} FROM ({rows}) AS rows")  # noqa: S608
             return ":".join(map(str, cursor.fetchone()))
 
 

@@ -28,7 +28,17 @@ ROLES = ("viewer", "operator", "administrator")
 READ: dict[str, str] = {
     **dict.fromkeys(
         [
-            *("dashboard", "match_list", "match_export", "match_copies", "match_tree", "tree_branch", "tree_gone", "history", "history_row"),
+            *(
+                "dashboard",
+                "match_list",
+                "match_export",
+                "match_copies",
+                "match_tree",
+                "tree_branch",
+                "tree_gone",
+                "history",
+                "history_row",
+            ),
             *("plan_list", "plan_detail", "report_list", "report_detail", "report_download"),
         ],
         "viewer",
@@ -102,8 +112,12 @@ def test_what_starts_something_is_not_started_by_reading_it(name: str, administr
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize(("role", "missing"), [("viewer", {"Live log", "Settings"}), ("operator", {"Settings"}), ("administrator", set[str]())])
-def test_tabs_are_those_that_lead_somewhere(role: str, missing: set[str], person_of: Callable[[str | None], Client], archive: Archive) -> None:
+@pytest.mark.parametrize(
+    ("role", "missing"), [("viewer", {"Live log", "Settings"}), ("operator", {"Settings"}), ("administrator", set[str]())]
+)
+def test_tabs_are_those_that_lead_somewhere(
+    role: str, missing: set[str], person_of: Callable[[str | None], Client], archive: Archive
+) -> None:
     tabs = [str(tab["label"]) for tab in person_of(role).get(reverse("sync:dashboard")).context["tabs"]]
     everything = {"Overview", "File matching", "History", "Plans", "Reconciliation", "Live log", "Settings"}
     assert set(tabs) == everything - missing

@@ -94,9 +94,10 @@ def test_a_line_opens_what_was_before_and_after(viewer: Client, target: Target, 
     row = happen(target, HistoryEvent.MOVED, "B/day1.mp4", subject=f"file:{file.pk}", before=before, after=after)
     page = opened(viewer, row)
     assert "Path A/day1.mp4 B/day1.mp4 Status Synced Moved Size 1.00 MB 1.00 MB" in page
-    assert f'href="{reverse("catalog:file_detail", args=[file.pk])}"' in viewer.get(
-        reverse("sync:history_row", args=[row.pk]), headers=HTMX
-    ).content.decode()
+    assert (
+        f'href="{reverse("catalog:file_detail", args=[file.pk])}"'
+        in viewer.get(reverse("sync:history_row", args=[row.pk]), headers=HTMX).content.decode()
+    )
 
 
 def test_values_that_are_rounded_to_the_same_are_exact(viewer: Client, target: Target) -> None:
@@ -181,7 +182,9 @@ def test_times_are_those_of_the_reader(viewer: Client, target: Target) -> None:
     assert len(viewer.get(HISTORY + week["href"]).context["items"]) == 2
 
 
-@pytest.mark.parametrize(("query", "field"), [({"since": "abc"}, "since"), ({"event": "nonsense"}, "event"), ({"catalog": "77"}, "catalog")])
+@pytest.mark.parametrize(
+    ("query", "field"), [({"since": "abc"}, "since"), ({"event": "nonsense"}, "event"), ({"catalog": "77"}, "catalog")]
+)
 def test_what_makes_no_sense_is_said_and_narrows_nothing(viewer: Client, target: Target, query: dict[str, str], field: str) -> None:
     happen(target, HistoryEvent.ADDED, "a.mp4")
     response = viewer.get(HISTORY, query)
@@ -226,7 +229,9 @@ def test_the_table_as_it_was(viewer: Client, target: Target) -> None:
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------
-def test_more_changes_take_no_more_queries(viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries) -> None:
+def test_more_changes_take_no_more_queries(
+    viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+) -> None:
     happen(target, HistoryEvent.ADDED, "a.mp4")
     with django_assert_max_num_queries(14) as few:
         viewer.get(HISTORY)

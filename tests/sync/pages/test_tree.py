@@ -108,7 +108,9 @@ def test_a_source_with_a_prefix_is_a_place_of_its_own(viewer: Client, target: Ta
     assert viewer.get(TREE, {"folder": inner.pk}).context["above"] == [("NAS", inner.parent_id)]
 
 
-def test_a_large_folder_comes_in_pages_and_the_focus_goes_on(viewer: Client, target: Target, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_folder_comes_in_pages_and_the_focus_goes_on(
+    viewer: Client, target: Target, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tree.list_tree, "__kwdefaults__", {**tree.list_tree.__kwdefaults__, "limit": 3})
     for number in range(5):
         make_match(target, make_file(f"WSOP/{number}.mp4", source=source))

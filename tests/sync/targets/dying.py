@@ -1,8 +1,8 @@
-"""Run as a process of its own that kills itself: does the batches of a plan made by chance, one after the other, and notes each that is done.
+"""Run as a process of its own that kills itself: does the batches of a plan made by chance, and notes each that is done.
 
     python -m tests.sync.targets.dying KIND ADDRESS NOTES MOMENT
 
-MOMENT: the number of the statement before which it is killed, counted from its start; between a batch and its note there is one more. 0: never.
+MOMENT: before how many statements of the database it is killed; between a batch and its note counts as one, too. 0: never.
 """
 
 from __future__ import annotations

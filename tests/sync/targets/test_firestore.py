@@ -189,11 +189,12 @@ def test_a_commit_that_fails_leaves_nothing_and_is_told(
     ],
 )
 def test_a_reading_that_fails_is_told(firestore: FirestoreServer, target: OttTarget, status: str, error: type[TargetError]) -> None:
-    for method, use in {
-        "RunQuery": lambda: all_files(target),
-        "RunAggregationQuery": target.fingerprint,
-        "BatchGetDocuments": lambda: target.find_by_id(["a"]),
-    }.items():
+    uses: list[tuple[str, Callable[[], object]]] = [
+        ("RunQuery", lambda: all_files(target)),
+        ("RunAggregationQuery", target.fingerprint),
+        ("BatchGetDocuments", lambda: target.find_by_id(["a"])),
+    ]
+    for method, use in uses:
         firestore.fail(method, status, times=3)
         with pytest.raises(error):
             use()
