@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    slow = {item.path for item in items if item.get_closest_marker("browser") or item.get_closest_marker("processes")}
+    slow = {item.path for item in items if any(item.get_closest_marker(name) for name in ("browser", "processes", "large"))}
     items.sort(key=lambda item: item.path not in slow)  # the long files first, so that no processor waits for the last one
     if not config.getoption("--database-only"):
         return
@@ -36,6 +36,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _uses_database(item: pytest.Item) -> bool:
     """What a browser shows, and what becomes of a film, does not depend on the database, and takes long: it is looked at once."""
-    if item.get_closest_marker("browser") is not None or item.get_closest_marker("media") is not None:
+    if any(item.get_closest_marker(name) is not None for name in ("browser", "media", "large")):
         return False
     return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))

@@ -23,7 +23,7 @@ from tests.sync.factories import make_target
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "ott"]), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "ott"]), pytest.mark.large, pytest.mark.timeout(900)]
 FILES = 100_000
 
 
