@@ -88,15 +88,14 @@ function isBeingFilled(region) {
 /** Fetch the part of the page that lists jobs again: states, counts and buttons are the server's to draw. With data-kinds: for those jobs only. */
 let refreshTimer;
 function refreshPage(job) {
-  const region = document.getElementById("jobs-live");
-  if (!region || refreshTimer || (job && region.dataset.kinds && !isOneOf(region.dataset.kinds, job.kind))) return;
+  const kinds = document.getElementById("jobs-live")?.dataset.kinds;
+  if (refreshTimer || (job && kinds && !isOneOf(kinds, job.kind))) return;
   refreshTimer = setTimeout(() => {
     refreshTimer = undefined;
-    if (isBeingFilled(region)) {
-      refreshPage(job);
-      return;
-    }
-    window.htmx.ajax("GET", location.href, { source: region, target: region, select: "#jobs-live", swap: "outerHTML" });
+    const region = document.getElementById("jobs-live"); // a button may have brought another one meanwhile
+    if (!region) return;
+    if (isBeingFilled(region)) refreshPage();
+    else window.htmx.ajax("GET", location.href, { source: region, target: region, select: "#jobs-live", swap: "outerHTML" });
   }, REFRESH_PAUSE_MS);
 }
 

@@ -18,7 +18,6 @@ from catalog import text
 from catalog.errors import ObjectNotFoundError
 from catalog.models import Folder
 from mam.accounts.access import require
-from mam.lib.bulk import among
 from mam.lib.keyset import InvalidCursorError, keyset_page
 from sync.choices import MatchStatus
 from sync.models import FolderMatches, Match, MatchCell
@@ -129,8 +128,8 @@ def list_tree(
     roots = _roots(target)
     position = _read_cursor(cursor) if cursor else None
     if path.strip("/") or folder_id is not None:
-        ids = [folder_id] if folder_id is not None else _resolve(roots, path)
-        places = opener.places_of(ids, roots)
+        folders = list(Folder.objects.filter(pk=folder_id)) if folder_id is not None else _resolve(roots, path)
+        places = opener.places_of(folders, roots)
         if not places:
             raise ObjectNotFoundError
         tree = Tree(places)
@@ -156,11 +155,12 @@ def _count_gone(target: Target) -> int:
 
 def _top(opener: _Opener, roots: list[_Root], position: _Position | None) -> Tree:
     """What is directly below the roots of sources; those with a beginning of their own are places themselves."""
-    named = [root.folder_id for root in roots if root.prefix] if position is None else []
-    tree = Tree(sorted(opener.places_of(named, roots), key=lambda place: text.fold(place.name)))
     plain = next((root.folder_id for root in roots if not root.prefix), None)
-    if plain is not None:
-        (top,) = opener.places_of([plain], roots, is_whole=True)
+    wanted = [root.folder_id for root in roots if root.folder_id == plain or (root.prefix and position is None)]
+    places = opener.places_of(Folder.objects.filter(pk__in=wanted), roots)
+    tree = Tree(sorted((place for place in places if place.folder_id != plain), key=lambda place: text.fold(place.name)))
+    top = next((place for place in places if place.folder_id == plain), None)
+    if top is not None:
         opener.fill([top], position)
         tree.places += top.folders
         tree.files, tree.next = top.files, top.next
@@ -173,20 +173,22 @@ def _roots(target: Target) -> list[_Root]:
     return [_Root(*values) for values in published.values_list("source__folders", "source_id", "prefix")]
 
 
-def _resolve(roots: list[_Root], path: str) -> list[int]:
+def _resolve(roots: list[_Root], path: str) -> list[Folder]:
     """The folders at a path of the target; names are compared as `catalog.text` does. As many queries as it has names."""
     names = [text.fold(name) for name in path.strip("/").split("/")]
-    found: list[int] = []
+    found: list[Folder] = []
     waiting: dict[int, list[int]] = {}  # how many names are left -> folders above them
     for root in roots:
         above = [text.fold(name) for name in root.prefix.strip("/").split("/") if name]
-        if names[: len(above)] == above:
+        if root.prefix and names == above:
+            found += Folder.objects.filter(pk=root.folder_id)
+        elif names[: len(above)] == above:
             waiting.setdefault(len(names) - len(above), []).append(root.folder_id)
     for left, parents in waiting.items():
-        folders = parents
+        folders: list[Folder] = []
         for name in names[len(names) - left :]:
-            below = Folder.objects.filter(parent__in=folders, name_key=name[: text.NAME_KEY_MAX])
-            folders = list(below.order_by("pk").values_list("pk", flat=True))
+            folders = list(Folder.objects.filter(parent__in=parents, name_key=name[: text.NAME_KEY_MAX]).order_by("pk"))
+            parents = [folder.pk for folder in folders]
         found += folders
     return found
 
@@ -220,34 +222,27 @@ class _Opener:
         for place in places:
             place.is_opened = True
 
-    def places_of(self, folder_ids: Iterable[int], roots: list[_Root], *, is_whole: bool = False) -> list[Place]:
-        """Folders of published sources as places, in this order. Two queries. `is_whole`: of roots, also without a name."""
+    def places_of(self, folders: Iterable[Folder], roots: list[_Root]) -> list[Place]:
+        """Those of the folders that belong to published sources, as places. One query."""
         by_source = {root.source_id: root for root in roots}
-        wanted = list(folder_ids)
-        folders = Folder.objects.in_bulk(wanted) if wanted else {}
-        stored = FolderMatches.objects.filter(target=self.target, folder__in=wanted).values_list("folder_id", "total", "own")
-        counts = {pk: (total, own) for pk, total, own in stored}
-        found = []
-        for pk in wanted:
-            folder = folders.get(pk)
-            root = by_source.get(folder.source_id) if folder else None
-            if folder is None or root is None or not (folder.parent_id or root.prefix or is_whole):
-                continue
-            path = text.nfc(f"{root.prefix}{folder.path}").rstrip("/")
-            total, own = counts.get(pk, ({}, {}))
-            found.append(Place(pk, text.nfc(folder.name) if folder.parent_id else path, path, Counter(total), Counter(own)))
-        return found
+        found = [folder for folder in folders if folder.source_id in by_source]
+        stored = FolderMatches.objects.filter(target=self.target, folder__in=[folder.pk for folder in found])
+        counts = {pk: (total, own) for pk, total, own in stored.values_list("folder_id", "total", "own")}
+        places = []
+        for folder in found:
+            path = text.nfc(f"{by_source[folder.source_id].prefix}{folder.path}").rstrip("/")
+            total, own = counts.get(folder.pk, ({}, {}))
+            places.append(Place(folder.pk, text.nfc(folder.name) if folder.parent_id else path, path, Counter(total), Counter(own)))
+        return places
 
     # --- folders ------------------------------------------------------------------------------------------------------
     def _fill_folders(self, places: list[Place], position: _Position | None) -> None:
         after, params = _after("c", position)
         has = f"AND ({' OR '.join([_HAS_STATUS[connection.vendor]] * len(self.statuses))})" if self.statuses else ""
         given = [self.target.pk, *self.statuses, *params]
-        ids = _first_of_each(_FOLDERS_SQL.format(has=has, after=after), [place.folder_id for place in places], given, self.limit + 1)
-        known = FolderMatches.objects.filter(target=self.target, folder__in=among(pk for found in ids.values() for pk in found))
-        rows = {row[0]: row for row in known.values_list("folder_id", "folder__name", "folder__name_key", "total", "own")}
+        rows = _first_of_each(_FOLDERS_SQL.format(has=has, after=after), [place.folder_id for place in places], given, self.limit + 1)
         for place in places:
-            found = [rows[pk] for pk in ids.get(place.folder_id, []) if pk in rows]
+            found = rows.get(place.folder_id, [])
             place.folders = [_below(place, pk, name, total, own) for pk, name, _key, total, own in found[: self.limit]]
             if len(found) > self.limit:
                 last, _name, key, *_counts = found[self.limit - 1]
@@ -263,9 +258,9 @@ class _Opener:
         )
         given = [self.target.pk, *self.statuses, *params]
         ids = _first_of_each(inner, [place.folder_id for place in places], given, self.limit + 1)
-        rows = {row.id: row for row in read_rows([pk for found in ids.values() for pk in found])}
+        rows = {row.id: row for row in read_rows([pk for found in ids.values() for (pk,) in found])}
         for place in places:
-            found = [rows[pk] for pk in ids.get(place.folder_id, []) if pk in rows]
+            found = [rows[pk] for (pk,) in ids.get(place.folder_id, []) if pk in rows]
             place.files = found[: self.limit]
             last = place.files[-1] if place.files else None
             if len(found) > self.limit and last is not None and last.file_id is not None:
@@ -277,14 +272,19 @@ class _Opener:
         return bool(self.statuses) and having * _FEW_OF <= sum(place.own.total() for place in places)
 
 
-def _below(above: Place, pk: int, name: str, total: dict[str, int], own: dict[str, int]) -> Place:
+def _below(above: Place, pk: int, name: str, total: Any, own: Any) -> Place:
     name = text.nfc(name)
-    return Place(pk, name, f"{above.path}/{name}" if above.path else name, Counter(total), Counter(own))
+    return Place(pk, name, f"{above.path}/{name}" if above.path else name, _counter(total), _counter(own))
+
+
+def _counter(stored: Any) -> Counter[str]:
+    """SQLite has JSON as text."""
+    return Counter(json.loads(stored) if isinstance(stored, str) else stored)
 
 
 # --- the first ones of each place -------------------------------------------------------------------------------------
 # CROSS: read in this order, along the index of names of a folder.
-_FOLDERS_SQL = """SELECT c.id FROM catalog_folder c CROSS JOIN sync_foldermatches fm
+_FOLDERS_SQL = """SELECT c.id, c.name, c.name_key, fm.total, fm.own FROM catalog_folder c CROSS JOIN sync_foldermatches fm
     WHERE c.parent_id = k.value AND fm.folder_id = c.id AND fm.target_id = %s {has} {after} ORDER BY c.name_key, c.id"""
 _FILES_SQL = """SELECT m.id FROM catalog_mediafile f CROSS JOIN sync_match m
     WHERE f.folder_id = k.value AND m.file_id = f.id AND m.target_id = %s {has} {after} ORDER BY f.name_key, f.id"""
@@ -302,15 +302,16 @@ def _after(alias: str, position: _Position | None) -> tuple[str, list[str | int]
     return condition, [position.name_key, position.name_key, position.pk]
 
 
-def _first_of_each(inner: str, folder_ids: Sequence[int], params: Sequence[str | int], limit: int) -> dict[int, list[int]]:
-    """The first `limit` ids that `inner` finds for each folder, which it calls k.value. One query."""
+def _first_of_each(inner: str, folder_ids: Sequence[int], params: Sequence[str | int], limit: int) -> dict[int, list[list[Any]]]:
+    """The first `limit` rows that `inner` finds for each folder, which it calls k.value. One query, or none."""
     if not folder_ids:
         return {}
+    columns = ", ".join(f"x.{name.strip().rpartition('.')[2]}" for name in inner.partition("FROM")[0].removeprefix("SELECT").split(","))
     if connection.vendor == "postgresql":
-        collected, keys = "json_agg(x.id)::text", "unnest(%s::bigint[]) AS k(value)"
+        collected, keys = f"json_agg(json_build_array({columns}))::text", "unnest(%s::bigint[]) AS k(value)"
         given: Any = list(folder_ids)
     else:
-        collected, keys, given = "json_group_array(x.id)", "json_each(%s) AS k", json.dumps(list(folder_ids))
+        collected, keys, given = f"json_group_array(json_array({columns}))", "json_each(%s) AS k", json.dumps(list(folder_ids))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT k.value, (SELECT {collected} FROM ({inner} LIMIT {limit:d}) AS x) FROM {keys}", [*params, given])  # noqa: S608
         return {pk: json.loads(found or "[]") for pk, found in cursor.fetchall()}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sync.targets.database.layout import Column, Layout
 
 _READ = ("path", "size", "extension", "codec", "resolution", "width", "height", "duration_s", "hls", "content", "status", "deleted_at")
+_ZERO_MAY_BE_NOTHING = ("width", "height", "duration_s", "duration_ms")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _HASHED_AT_ONCE = 1_000
 _COPY = "mam_reading"
@@ -83,11 +84,11 @@ class FilesTable:
     def as_kept(self, file: TargetFile) -> TargetFile:
         """What this table gives back of a row that it was given: it may have no place for some of it."""
         kept = dict(zip(self.parts, self.stored(file.fields), strict=True))
-        if kept.get("duration_ms"):
-            kept["duration_s"] = int(kept["duration_ms"]) / 1000
-        for part in ("width", "height", "duration_s"):
+        for part in _ZERO_MAY_BE_NOTHING:
             if not kept.get(part) and self._zero_is_nothing(part):
                 kept[part] = None
+        if kept.get("duration_ms") is not None:
+            kept["duration_s"] = int(kept["duration_ms"]) / 1000
         values = {part: kept.get(part) for part in _READ[:10]}
         return file_of(file.remote_id, **values, status=DELETED if file.is_deleted else None)
 
@@ -102,9 +103,12 @@ class FilesTable:
 
     def _expression(self, part: str) -> str:
         """A column without what drivers make of its declared type; NULL where there is none."""
+        if part == "duration_s" and "duration_ms" in self.layout.columns:  # the other column may keep whole seconds
+            return f"COALESCE({self._plain('duration_ms')} / 1000.0, {self._plain(part)})"
+        return self._plain(part)
+
+    def _plain(self, part: str) -> str:
         column = self.layout.columns.get(part)
-        if part == "duration_s" and "duration_ms" in self.layout.columns:
-            return self._seconds(column)
         if column is None:
             return "NULL"
         name = quoted(column.name)
@@ -114,20 +118,10 @@ class FilesTable:
             return f"+{name}"
         return name if column.kind in {"integer", "real", "boolean"} else f"{name}::text"
 
-    def _seconds(self, column: Column | None) -> str:
-        """Of milliseconds where there are some: the other column may keep whole seconds."""
-        exact = f"NULLIF({quoted(self.layout.columns['duration_ms'].name)}, 0) / 1000.0"
-        return exact if column is None else f"COALESCE({exact}, {quoted(column.name)})"
-
     def _zero_is_nothing(self, part: str) -> bool:
         """What may not be NULL is 0 where it is not known."""
         column = self.layout.columns.get(part)
-        return (
-            part in {"width", "height", "duration_s"}
-            and column is not None
-            and not column.is_nullable
-            and column.kind in {"integer", "real"}
-        )
+        return part in _ZERO_MAY_BE_NOTHING and column is not None and not column.is_nullable and column.kind in {"integer", "real"}
 
     def _select(self, rest: str) -> str:
         return f"SELECT {self._list} FROM {FILES} {rest}"  # noqa: S608  (names that the database itself gave, quoted)

@@ -15,8 +15,9 @@ from catalog.models import Source
 from ingest.models import Scan, ScanMode, ScanState
 from mam.jobs.models import Job, JobState
 from sync.choices import PlanState, TargetState
+from sync.matching.recompute import match_touched
 from sync.models import Match, Plan, Target, TargetSource
-from sync.services import syncing
+from sync.services.history import Actor
 from sync.views.dashboard import result_words
 from tests.factories import make_catalog, make_file, make_job, make_series, make_source
 from tests.sync.factories import make_match, make_plan, make_report, planned
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from tests.sync.pages.conftest import Archive
 
@@ -187,7 +188,7 @@ def test_jobs_of_sources_and_of_matching_are_shown_and_no_others(viewer: Client,
 
 def test_a_matching_that_is_behind_is_said(viewer: Client, archive: Archive) -> None:
     assert "The list is being brought up to date." in show(viewer, HOME)  # files were added just now
-    syncing.match_touched(by=syncing.Actor())
+    match_touched(by=Actor())
     assert "The list is being brought up to date." not in show(viewer, HOME)
 
 
@@ -251,7 +252,7 @@ def test_a_source_that_is_switched_off_or_not_there_is_not_scanned(administrator
 
 # --- cost -------------------------------------------------------------------------------------------------------------
 def test_more_of_everything_takes_no_more_queries(
-    operator: Client, archive: Archive, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+    operator: Client, archive: Archive, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     source = Source.objects.get()
     Scan.objects.create(source=source, mode=ScanMode.FULL, state=ScanState.DONE)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
     from sync.models import Target
@@ -229,9 +229,7 @@ def test_the_table_as_it_was(viewer: Client, target: Target) -> None:
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------
-def test_more_changes_take_no_more_queries(
-    viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries
-) -> None:
+def test_more_changes_take_no_more_queries(viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     happen(target, HistoryEvent.ADDED, "a.mp4")
     with django_assert_max_num_queries(14) as few:
         viewer.get(HISTORY)

@@ -52,9 +52,8 @@ def open_as(asgi_server: AsgiServer, new_page: OpenPage) -> OpenPage:
     users: dict[str, Any] = {}
 
     def open_path(path: str, role: str = "administrator", **options: Any) -> Page:
-        user = users.setdefault(role, None) or users.update({role: make_user(role, name="김지수")}) or users[role]
         client = Client()
-        client.force_login(user)
+        client.force_login(users.get(role) or users.setdefault(role, make_user(role, name="김지수")))
         page = new_page(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-US", **options})
         cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.session.session_key or "", "url": asgi_server.url}
         page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict, as its documentation says
@@ -266,12 +265,19 @@ def test_who_hears_nothing_of_jobs_sees_how_far_they_are_all_the_same(open_as: O
 def test_a_reason_that_is_being_typed_is_not_taken_away(open_as: OpenPage, full: Archive) -> None:
     job, plan = Job.objects.get(), Plan.objects.get(state=PlanState.HELD)
     page = open_as(reverse("sync:plan_detail", args=[plan.pk]))
-    page.locator("textarea").fill("정리한 폴더")
+    page.clock.install()
+    page.locator("textarea").fill("정리한")
+    Plan.objects.filter(pk=plan.pk).update(total_bytes=5)
     Job.objects.filter(pk=job.pk).update(state=JobState.SUCCEEDED)
     log.write(job.pk, log.SUCCEEDED)
     expect(page.locator("#live")).to_have_text(re.compile("Finished"))
-    page.wait_for_timeout(1_200)  # longer than a refresh waits
-    expect(page.locator("textarea")).to_have_value("정리한 폴더")
+    page.clock.fast_forward(5_000)  # longer than a refresh waits
+    expect(page.locator("textarea")).to_have_value("정리한")
+    page.locator("textarea").fill("")
+    page.locator("h1").click()
+    page.clock.fast_forward(5_000)
+    expect(page.locator(".stat-value").last).to_have_text("5 B")  # now it is
+    page.locator("textarea").fill("정리한 폴더")
     page.get_by_role("button", name="Approve and apply").click()
     page.wait_for_url(f"**{reverse('sync:plan_detail', args=[plan.pk])}")
     expect(page.locator("[data-job]")).to_be_visible()

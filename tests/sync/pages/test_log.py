@@ -12,7 +12,7 @@ from tests.sync.pages.reading import show
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from sync.models import Target
 
@@ -31,9 +31,7 @@ def test_lines_of_sync_scans_and_matching_are_there_with_their_job(operator: Cli
     assert 'data-kinds="sync.,ingest.scan"' in operator.get(LOG).content.decode()
 
 
-def test_the_last_thousand_lines_are_shown(
-    operator: Client, target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries
-) -> None:
+def test_the_last_thousand_lines_are_shown(operator: Client, target: Target, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     job = make_job("sync.sync")
     for number in range(1_003):
         make_job_log(job, "job_started", params={"attempt": number})

@@ -20,7 +20,7 @@ from tests.sync.pages.reading import HTMX, body_of, show, words_of
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
     from sync.models import Target
@@ -150,7 +150,7 @@ def test_catalog_and_file_type_narrow_the_table_and_the_numbers(viewer: Client, 
     assert context["extensions"] == [("", "All file types"), ("mp4", "mp4"), ("mxf", "mxf")]
     assert names(viewer, ext="mxf") == ["special.mxf"]
     assert names(viewer, catalog="none") == ["gone.mp4"]
-    narrowed = viewer.get(LIST, {"catalog": catalog.pk, "ext": "mp4"}).context["chips"]
+    narrowed = viewer.get(LIST, {"catalog": str(catalog.pk), "ext": "mp4"}).context["chips"]
     assert narrowed[0]["count"] == 5
 
 
@@ -274,7 +274,7 @@ def test_the_filtered_table_is_a_file(viewer: Client, archive: Archive) -> None:
 
 # --- cost -------------------------------------------------------------------------------------------------------------
 def test_more_rows_take_no_more_queries(
-    viewer: Client, archive: Archive, source: Source, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+    viewer: Client, archive: Archive, source: Source, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_max_num_queries(20) as few:
         viewer.get(LIST, {"per_page": 100})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
 
@@ -279,7 +279,7 @@ def test_a_stale_plan_says_what_that_means(viewer: Client, target: Target) -> No
 
 
 def test_a_longer_plan_takes_no_more_queries(
-    person_of: Callable[[str | None], Client], target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+    person_of: Callable[[str | None], Client], target: Target, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     person = person_of("administrator")
     plan = make_plan(target, [[planned() for _ in range(40)] for _ in range(20)], **HELD)

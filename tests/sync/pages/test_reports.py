@@ -16,7 +16,7 @@ from tests.sync.pages.reading import HTMX, body_of, show
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
     from sync.models import Target
@@ -111,7 +111,7 @@ def test_what_is_not_there(viewer: Client, target: Target) -> None:
         assert viewer.get(reverse(f"sync:report_{name}", args=[999_999])).status_code == 404
 
 
-def test_more_lines_take_no_more_queries(viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertMaxNumQueries) -> None:
+def test_more_lines_take_no_more_queries(viewer: Client, target: Target, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     small, large = make_report(target, {"a": "+"}), make_report(target, {f"{number}": "+" for number in range(50)})
     with django_assert_max_num_queries(12) as few:
         viewer.get(url_of(small))

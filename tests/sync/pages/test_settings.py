@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from django.conf import LazySettings
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
 
@@ -275,7 +275,7 @@ def test_a_new_secret_is_shown_once(administrator: Client, target: Target) -> No
 
 # --- cost -------------------------------------------------------------------------------------------------------------
 def test_more_sources_take_no_more_queries(
-    administrator: Client, target: Target, source: Source, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+    administrator: Client, target: Target, source: Source, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_max_num_queries(14) as few:
         administrator.get(SETTINGS)

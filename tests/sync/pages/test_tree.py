@@ -16,7 +16,7 @@ from tests.sync.pages.reading import HTMX, show, words_of
 
 if TYPE_CHECKING:
     from django.test import Client
-    from pytest_django import DjangoAssertMaxNumQueries
+    from pytest_django import DjangoAssertNumQueries
 
     from catalog.models import Source
     from sync.models import Target
@@ -111,7 +111,7 @@ def test_a_source_with_a_prefix_is_a_place_of_its_own(viewer: Client, target: Ta
 def test_a_large_folder_comes_in_pages_and_the_focus_goes_on(
     viewer: Client, target: Target, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree.list_tree, "__kwdefaults__", {**tree.list_tree.__kwdefaults__, "limit": 3})
+    monkeypatch.setitem(tree.list_tree.__kwdefaults__ or {}, "limit", 3)
     for number in range(5):
         make_match(target, make_file(f"WSOP/{number}.mp4", source=source))
     url = reverse("sync:tree_branch")
@@ -161,7 +161,7 @@ def test_a_status_that_nothing_has_is_said(viewer: Client, target: Target, sourc
 
 
 def test_a_wider_level_takes_no_more_queries(
-    viewer: Client, archive: Archive, source: Source, django_assert_max_num_queries: DjangoAssertMaxNumQueries
+    viewer: Client, archive: Archive, source: Source, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     folder = archive.files["synced"].folder_id
     with django_assert_max_num_queries(20) as few:
