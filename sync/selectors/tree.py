@@ -240,7 +240,8 @@ class _Opener:
         after, params = _after("c", position)
         has = f"AND ({' OR '.join([_HAS_STATUS[connection.vendor]] * len(self.statuses))})" if self.statuses else ""
         given = [self.target.pk, *self.statuses, *params]
-        rows = _first_of_each(_FOLDERS_SQL.format(has=has, after=after), [place.folder_id for place in places], given, self.limit + 1)
+        inner = _FOLDERS_SQL.format(has=has, after=after)
+        rows = _first_of_each(inner, _FOLDER_COLUMNS, [place.folder_id for place in places], given, self.limit + 1)
         for place in places:
             found = rows.get(place.folder_id, [])
             place.folders = [_below(place, pk, name, total, own) for pk, name, _key, total, own in found[: self.limit]]
@@ -257,7 +258,7 @@ class _Opener:
             has=f"AND m.status IN ({marks})" if self.statuses else "", after=after
         )
         given = [self.target.pk, *self.statuses, *params]
-        ids = _first_of_each(inner, [place.folder_id for place in places], given, self.limit + 1)
+        ids = _first_of_each(inner, ("id",), [place.folder_id for place in places], given, self.limit + 1)
         rows = {row.id: row for row in read_rows([pk for found in ids.values() for (pk,) in found])}
         for place in places:
             found = [rows[pk] for (pk,) in ids.get(place.folder_id, []) if pk in rows]
@@ -283,6 +284,7 @@ def _counter(stored: Any) -> Counter[str]:
 
 
 # --- the first ones of each place -------------------------------------------------------------------------------------
+_FOLDER_COLUMNS = ("id", "name", "name_key", "total", "own")
 # CROSS: read in this order, along the index of names of a folder.
 _FOLDERS_SQL = """SELECT c.id, c.name, c.name_key, fm.total, fm.own FROM catalog_folder c CROSS JOIN sync_foldermatches fm
     WHERE c.parent_id = k.value AND fm.folder_id = c.id AND fm.target_id = %s {has} {after} ORDER BY c.name_key, c.id"""
@@ -302,16 +304,18 @@ def _after(alias: str, position: _Position | None) -> tuple[str, list[str | int]
     return condition, [position.name_key, position.name_key, position.pk]
 
 
-def _first_of_each(inner: str, folder_ids: Sequence[int], params: Sequence[str | int], limit: int) -> dict[int, list[list[Any]]]:
-    """The first `limit` rows that `inner` finds for each folder, which it calls k.value. One query, or none."""
+def _first_of_each(
+    inner: str, columns: Sequence[str], folder_ids: Sequence[int], params: Sequence[str | int], limit: int
+) -> dict[int, list[list[Any]]]:
+    """The first `limit` rows, of these columns, that `inner` finds for each folder, which it calls k.value. One query, or none."""
     if not folder_ids:
         return {}
-    columns = ", ".join(f"x.{name.strip().rpartition('.')[2]}" for name in inner.partition("FROM")[0].removeprefix("SELECT").split(","))
+    names = ", ".join(f"x.{name}" for name in columns)
     if connection.vendor == "postgresql":
-        collected, keys = f"json_agg(json_build_array({columns}))::text", "unnest(%s::bigint[]) AS k(value)"
+        collected, keys = f"json_agg(json_build_array({names}))::text", "unnest(%s::bigint[]) AS k(value)"
         given: Any = list(folder_ids)
     else:
-        collected, keys, given = f"json_group_array(json_array({columns}))", "json_each(%s) AS k", json.dumps(list(folder_ids))
+        collected, keys, given = f"json_group_array(json_array({names}))", "json_each(%s) AS k", json.dumps(list(folder_ids))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT k.value, (SELECT {collected} FROM ({inner} LIMIT {limit:d}) AS x) FROM {keys}", [*params, given])  # noqa: S608
         return {pk: json.loads(found or "[]") for pk, found in cursor.fetchall()}

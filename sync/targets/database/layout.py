@@ -42,8 +42,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 _TEXT, _NUMBERS, _TIMES = {"text"}, {"integer", "real", "text"}, {"time", "integer", "real", "text"}
 _FITS: dict[str, set[str]] = {
     **dict.fromkeys(("path", "filename", "extension", "codec", "resolution", "status"), _TEXT),
-    **dict.fromkeys(("size", "width", "height", "duration_s", "duration_ms"), _NUMBERS),
+    **dict.fromkeys(("size", "width", "height", "duration_s"), _NUMBERS),
     **dict.fromkeys(("deleted_at", "created_at", "updated_at"), _TIMES),
+    "duration_ms": {"integer", "real"},
     "hls": {"boolean", "integer", "real", "text"},
     "content": {"text", "integer"},
 }
@@ -141,7 +142,7 @@ def read_layout(connection: BaseDatabaseWrapper, target: str) -> Layout:
         raise TargetColumnMissingError(target=target, column="id")
     if "path" not in chosen or chosen["path"].is_generated:
         raise TargetColumnMissingError(target=target, column=NAMES["path"][0])
-    if "status" not in chosen and "status" in names:  # one of another kind is in the way
+    if "status" in names and ("status" not in chosen or chosen["status"].is_generated):  # one of another kind is in the way
         raise TargetColumnMissingError(target=target, column="status")
     ours = {key.name, *(column.name for column in chosen.values())}
     for column in columns:

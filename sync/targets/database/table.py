@@ -6,6 +6,7 @@ import hashlib
 import json
 import marshal
 import re
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -64,7 +65,8 @@ class FilesTable:
     def key_value(self, remote_id: str) -> int | str | None:
         """An id as the database has it; None for one that cannot be there."""
         if not self.layout.has_number_ids:
-            return remote_id
+            is_possible = _is_uuid(remote_id) if self.layout.key.type_name == "uuid" else "\x00" not in remote_id
+            return remote_id if is_possible else None
         number = whole(remote_id.removeprefix("-"))
         if number is None:
             return None
@@ -94,17 +96,20 @@ class FilesTable:
 
     # --- SQL ----------------------------------------------------------------------------------------------------------
     def _key_expression(self) -> str:
-        """SQLite lets a primary key be NULL unless it is the row's number: then that, as bytes, which are no id."""
+        """SQLite lets a key be NULL, or text among numbers, unless it is the row's number. Such a one comes as bytes, which are no id."""
         key = self.layout.key
-        if self.is_sqlite:
-            is_number = key.sql_type.upper() == "INTEGER"
-            return f"+{self.key}" if is_number or not key.is_nullable else f"COALESCE(+{self.key}, CAST(rowid AS blob))"
-        return self.key if self.layout.has_number_ids else f"{self.key}::text"
+        if not self.is_sqlite:
+            return self.key if self.layout.has_number_ids else f"{self.key}::text"
+        if key.is_key and key.sql_type.upper() == "INTEGER":
+            return f"+{self.key}"
+        odd = f"CAST({f'COALESCE({self.key}, rowid)' if key.is_nullable else self.key} AS blob)"
+        return f"CASE WHEN typeof({self.key}) = '{key.kind}' THEN {self.key} ELSE {odd} END"
 
     def _expression(self, part: str) -> str:
         """A column without what drivers make of its declared type; NULL where there is none."""
         if part == "duration_s" and "duration_ms" in self.layout.columns:  # the other column may keep whole seconds
-            return f"COALESCE({self._plain('duration_ms')} / 1000.0, {self._plain(part)})"
+            exact, other = f"{self._plain('duration_ms')} / 1000.0", self._plain(part)
+            return f"COALESCE({exact}, {other})" if self.is_sqlite else f"COALESCE(({exact})::text, ({other})::text)"
         return self._plain(part)
 
     def _plain(self, part: str) -> str:
@@ -248,6 +253,13 @@ def _file_that_may_have_given_up(*row: Any) -> TargetFile:
     if file.is_deleted and file.fields.path.endswith(mark):
         return replace(file, fields=replace(file.fields, path=file.fields.path.removesuffix(mark)))
     return file
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def quoted(name: str) -> str:

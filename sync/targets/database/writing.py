@@ -88,17 +88,20 @@ class BatchWriter:
         return range(last + 1, last + 1 + len(self._new))
 
     def _last_in_table(self) -> int:
-        key, is_sqlite = self._table.layout.key, self._table.is_sqlite
-        only_numbers = f" WHERE typeof({self._table.key}) = 'integer'" if is_sqlite and key.sql_type.upper() != "INTEGER" else ""
-        self._cursor.execute(f"SELECT COALESCE(MAX({self._table.key}), 0) FROM {FILES}{only_numbers}")  # noqa: S608  (the database's own names)
-        last = int(self._cursor.fetchone()[0])
-        if not is_sqlite:
-            return last
+        last = self._largest()
+        if not isinstance(last, int):  # SQLite takes any text for a number, and counts it as larger than all of them
+            last = self._largest(f" WHERE typeof({self._table.key}) = 'integer'")
+        if not self._table.is_sqlite:
+            return int(last)
         self._cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
         if not self._cursor.fetchone():
-            return last
+            return int(last)
         self._cursor.execute("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE lower(name) = %s", [FILES])
-        return max(last, int(self._cursor.fetchone()[0]))
+        return max(int(last), int(self._cursor.fetchone()[0]))
+
+    def _largest(self, where: str = "") -> Any:
+        self._cursor.execute(f"SELECT COALESCE(MAX({self._table.key}), 0) FROM {FILES}{where}")  # noqa: S608  (names that the database gave)
+        return self._cursor.fetchone()[0]
 
     def _tell_sequence(self, last: int) -> None:
         """PostgreSQL: the next row of another program comes after ours. Never backwards: some numbers may be in use and not yet seen."""

@@ -389,6 +389,15 @@ def test_what_the_database_forbids_is_told_and_nothing_is_written(path: Path, ta
     assert target.apply(batch([new("a.mp4")], 1)) == ["1"]
 
 
+def test_an_id_that_is_no_number_among_numbers_is_left_out(path: Path, target: DatabaseTarget) -> None:
+    make(path, "CREATE TABLE files (id INT UNIQUE, nas_path TEXT); INSERT INTO files VALUES (4, 'a.mp4'), ('x', 'b.mp4'), (NULL, 'c.mp4');")
+    target.prepare()
+    assert target.apply(batch([new("d.mp4")])) == ["5"]
+    found = all_files(target)
+    assert {remote_id for remote_id, file in found.items() if not file.error} == {"4", "5"}
+    assert len(found) == 4
+
+
 def test_ids_that_are_used_up_are_told(path: Path, target: DatabaseTarget) -> None:
     make(path, "CREATE TABLE files (id INTEGER PRIMARY KEY, nas_path TEXT); INSERT INTO files VALUES (9223372036854775807, 'a');")
     target.prepare()

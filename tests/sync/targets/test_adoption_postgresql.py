@@ -36,6 +36,7 @@ TABLES = {
     "varchar": "(id varchar(40) PRIMARY KEY, filepath text, size text, is_hls smallint, created timestamp, updated date)",
     "words": "(id bigserial PRIMARY KEY, path text, status state NOT NULL DEFAULT 'ready', duration interval, codec jsonb, extension text)",
     "not null": "(id int PRIMARY KEY, path text, codec text NOT NULL, width int NOT NULL, height int NOT NULL, duration real NOT NULL)",
+    "seconds in text": "(id int PRIMARY KEY, path text, duration text NOT NULL, duration_ms bigint, height text, width text)",
     "parts": "(id bigint PRIMARY KEY, path text) PARTITION BY RANGE (id); CREATE TABLE files_1 PARTITION OF files DEFAULT",
 }
 
