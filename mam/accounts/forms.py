@@ -27,6 +27,7 @@ KEY_LIFETIMES = [(30, _("30 days")), (90, _("90 days")), (365, _("1 year")), (0,
 PERMISSION_WORDS = {
     "catalog.view_library": _("Browse the library"),
     "streaming.play_file": _("Play files"),
+    "sync.view_match": _("See how archive and OTT platform stand"),
     "catalog.curate": _("Edit the catalog"),
     "ingest.scan_source": _("Start scans"),
     "ingest.probe_file": _("Have files analysed again"),
@@ -34,11 +35,13 @@ PERMISSION_WORDS = {
     "jobs.control_job": _("Cancel and retry jobs"),
     "accounts.own_api_key": _("Make own API keys"),
     "streaming.make_rendition": _("Have renditions made and purged"),
+    "sync.run_sync": _("Sync and reconcile"),
     "catalog.manage_source": _("Manage sources"),
     "catalog.manage_rule": _("Change path rules"),
     "ingest.decide_hold": _("Decide over vanished files"),
     "accounts.manage_user": _("Manage users, roles and API keys"),
     "accounts.view_audit": _("Read the audit"),
+    "sync.manage_target": _("Approve plans and change the settings of sync"),
 }
 ROLE_WORDS = {"viewer": _("Viewer"), "operator": _("Operator"), "administrator": _("Administrator")}
 

@@ -151,9 +151,9 @@ def test_times_are_shown_in_the_users_zone(viewer: User, zone: str, expected: st
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        ("viewer", ["/", "/search/", "/collections/", "/folders/"]),
-        ("operator", ["/", "/search/", "/collections/", "/folders/", "/jobs/", "/admin/"]),
-        ("administrator", ["/", "/search/", "/collections/", "/folders/", "/jobs/", "/sources/", "/admin/"]),
+        ("viewer", ["/", "/search/", "/collections/", "/folders/", "/sync/"]),
+        ("operator", ["/", "/search/", "/collections/", "/folders/", "/sync/", "/jobs/", "/admin/"]),
+        ("administrator", ["/", "/search/", "/collections/", "/folders/", "/sync/", "/jobs/", "/sources/", "/admin/"]),
     ],
 )
 def test_the_rail_holds_what_the_role_may_use(client: Client, request: pytest.FixtureRequest, role: str, expected: list[str]) -> None:

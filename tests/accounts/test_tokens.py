@@ -46,6 +46,7 @@ def test_a_pair_opens_the_api_and_says_who_it_is_for(api: APIClient, operator: U
         "permissions": [
             "catalog.view_library",
             "streaming.play_file",
+            "sync.view_match",
             "catalog.curate",
             "ingest.scan_source",
             "ingest.probe_file",
@@ -53,6 +54,7 @@ def test_a_pair_opens_the_api_and_says_who_it_is_for(api: APIClient, operator: U
             "jobs.control_job",
             "accounts.own_api_key",
             "streaming.make_rendition",
+            "sync.run_sync",
         ],
     }
 

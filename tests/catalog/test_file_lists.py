@@ -154,7 +154,7 @@ def test_the_night_finds_what_is_wrong_puts_it_right_and_says_what_it_was() -> N
     assert Folder.objects.get(pk=file.folder_id).total_files == 1
     assert rollups.verify(source=file.source) == []
     job.refresh_from_db()
-    assert job.result == {f"folders of {file.source.name}": 1, "cube files": 1}
+    assert job.result == {f"folders of {file.source.name}": 1, "cube files": 1, "cube matches": 0}
 
 
 # --- what is narrowed by the search's bitmaps is exact ----------------------------------------------------------------

@@ -10,6 +10,7 @@ from catalog import text
 from sync.choices import Action, Drift, MatchStatus
 from sync.matching import folders
 from sync.matching.recompute import match_touched
+from sync.matching.touches import touch_all
 from sync.models import DriftLine, DriftReport, Match, Plan, PlanPart, Target, TargetRow, TargetSource
 from sync.services.documents import Planned, pack
 from sync.services.history import Actor
@@ -93,7 +94,8 @@ def make_synced(target: Target, file: MediaFile, **fields: Any) -> Match:
 
 
 def match_all() -> int:
-    """Match what was touched, as the job does; how many matches changed."""
+    """Match everything, as the job does; how many matches changed."""
+    touch_all()
     return match_touched(by=Actor())
 
 

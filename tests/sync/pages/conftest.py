@@ -79,7 +79,7 @@ def archive(target: Target, source: Source) -> Archive:
     content = make_content(make_series(name="2024"))
 
     def file(name: str, folder: str = "WSOP/2024") -> MediaFile:
-        return make_file(f"{folder}/{name}", source=source, content=content)
+        return make_file(f"{folder}/{name}", source=source, content=content, size_bytes=1_000_000)
 
     files = {
         MatchStatus.SYNCED: file("synced.mp4"),
