@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import sync_to_async
 from django import forms
 from django.contrib.auth.decorators import permission_required
-from django.db import connections
 from django.http import HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.http import content_disposition_header
-from django.utils.translation import get_language, gettext, override
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -23,11 +19,12 @@ from catalog.selectors.scope import CURATE
 from catalog.services import metadata_import as imports
 from catalog.services.metadata_csv import COLUMNS, Problem, Writer, join_names
 from mam.lib.bulk import chunks
+from mam.lib.downloads import CSV, download
 from mam.lib.errors import MamError
 from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from django.http import HttpResponse
 
@@ -60,31 +57,7 @@ def metadata_export(request: MemberRequest) -> StreamingHttpResponse:
     """The files of the search `?q=`, in the order `?sort=`, each a line; streamed."""
     query = parse(request.GET.get("q", ""))
     pages = metadata.list_matching_pages(user=request.user, query=query, sort=request.GET.get("sort", ""))
-    return _download(metadata.write_table(pages), "metadata")
-
-
-def _download(parts: Iterator[bytes], stem: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_stream(parts), content_type="text/csv; charset=utf-8")
-    name = f"{stem}-{timezone.localdate():%Y-%m-%d}.csv"
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name) or "attachment"
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Each part is made in the request's own thread; while the reader takes it, no database connection is held."""
-    language = get_language()
-
-    def make() -> bytes | None:
-        with override(language):
-            part = next(parts, None)
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
-        return part
-
-    while (part := await sync_to_async(make)()) is not None:
-        yield part
+    return download(metadata.write_table(pages), name="metadata", suffix="csv", content_type=CSV)
 
 
 # --- import -----------------------------------------------------------------------------------------------------------
@@ -125,7 +98,7 @@ def metadata_import_problems(request: MemberRequest, import_id: int) -> Streamin
         for some in chunks(metadata.list_problems(found)):
             yield writer.lines(_texts(problem) for problem in some)
 
-    return _download(parts(), "problems")
+    return download(parts(), name="problems", suffix="csv", content_type=CSV)
 
 
 @require_POST

@@ -14,6 +14,8 @@ from django.utils.translation import get_language, override
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+CSV = "text/csv; charset=utf-8"
+
 
 def download(parts: Iterator[bytes], *, name: str, suffix: str, content_type: str) -> StreamingHttpResponse:
     """An answer that a browser stores as `name`-DATE.`suffix`; texts are in the language of the request."""

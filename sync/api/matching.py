@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
+from mam.lib.downloads import CSV, download
 from sync.api.base import PAGE_PARAMETERS, SyncView, target_of
 from sync.selectors.csv_export import write_table
 from sync.selectors.matching import get_match, list_copies, list_matches
@@ -17,7 +18,6 @@ from sync.selectors.tree import list_gone, list_tree
 from sync.serializers.match_rows import show_copy, show_page
 from sync.serializers.matching import CopyPageSerializer, ExportQuerySerializer, MatchingPageSerializer, MatchingQuerySerializer
 from sync.serializers.tree import TreeQuerySerializer, TreeSerializer, show_gone, show_tree
-from sync.views.common import download
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -57,7 +57,7 @@ class MatchingExportView(SyncView):
         form = self.asked(ExportQuerySerializer)
         sent = form.validated_data
         parts = write_table(user=self.user, target=target_of(sent["target"]), wanted=form.wanted, sort=sent["sort"])
-        return download(parts, name="matching", suffix="csv", content_type="text/csv; charset=utf-8")
+        return download(parts, name="matching", suffix="csv", content_type=CSV)
 
 
 class DuplicatesView(SyncView):

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from mam.lib.downloads import download
 from sync.api.actions import started
 from sync.api.base import PAGE_PARAMETERS, SyncView, target_of
 from sync.selectors.plans import get_report, list_drift, list_reports, write_combined
@@ -25,7 +26,6 @@ from sync.serializers.plans import (
     TargetRequestSerializer,
 )
 from sync.services import syncing
-from sync.views.common import download
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase

@@ -26,13 +26,13 @@ _STATUS = (
 _SAME = "(m.row_id = d.row_id OR (m.row_id IS NULL AND m.action = 'insert'))"
 
 
-def settle(target: Target, done: Sequence[tuple[int, int]]) -> set[int]:
-    """Note of matches that their action was done on a row of the mirror: (match, row). The rows of those of which it could be noted.
+def settle(target: Target, done: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """Note of matches that their action was done on a row of the mirror: (match, row). Row -> status of those of which it could be noted.
 
     Inside the transaction that writes the mirror.
     """
     if not done:
-        return set()
+        return {}
     Target.objects.filter(pk=target.pk).update(match_version=F("match_version") + 1)
     with connection.cursor() as cursor:
         given, params = _given(done)
@@ -54,7 +54,7 @@ def settle(target: Target, done: Sequence[tuple[int, int]]) -> set[int]:
             deltas[folder_id][before] -= 1
             deltas[folder_id][after] += 1
     folders.add(target, deltas)
-    return {row_id for row_id, *_ in found}
+    return {row_id: after for row_id, _folder_id, _before, after in found}
 
 
 def _given(done: Sequence[tuple[int, int]]) -> tuple[str, list[Any]]:

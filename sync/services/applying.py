@@ -159,7 +159,7 @@ def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], ctx: JobContex
         settled = settling.settle(plan.target, [(one.match_id, pk) for (one, _), pk in zip(written, row_ids, strict=True) if one.match_id])
         touch_rows(pk for pk in row_ids if pk not in settled)
         pairs = zip(written, row_ids, strict=True)
-        history.record(plan.target, (_change(plan, one, remote_id, pk, catalogs) for (one, remote_id), pk in pairs), by=by)
+        history.record(plan.target, (_change(plan, one, remote_id, pk, settled.get(pk), catalogs) for (one, remote_id), pk in pairs), by=by)
         update_rows(PlanPart, ["state", "remote_ids"], ((PartState.DONE.value, json.dumps(ids), part.pk) for part, ids in done))
         Plan.objects.filter(pk=plan.pk).update(done_parts=F("done_parts") + len(done))
     plan.done_parts += len(done)
@@ -208,9 +208,12 @@ def _catalogs(plan: Plan, file_ids: Sequence[int]) -> dict[int, tuple[int, str]]
     return found
 
 
-def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, catalogs: Mapping[int, tuple[int, str]]) -> Change:
+def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, status: str | None, catalogs: Mapping[int, tuple[int, str]]) -> Change:
+    """`status`: of the file now, where it is known without matching it anew."""
     before = {} if one.before is None else mirror.document(remote_id, mirror.values_of(unpack(one.remote_id, one.before)))
     after = mirror.document(remote_id, mirror.values_of(_as_it_is(plan, one, remote_id)))
+    if status and one.file_id:
+        after["status"] = status
     moved = before.get("path") not in {None, after["path"]}
     catalog_id, catalog_name = catalogs.get(one.file_id or 0, (0, ""))
     event = _EVENTS.get(Action(one.action)) or (HistoryEvent.MOVED if moved else HistoryEvent.CHANGED)

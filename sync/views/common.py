@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from mam.lib.downloads import download as download
 from mam.lib.errors import MamError
 from mam.templatetags.mam_format import message_text
 from sync.choices import PlanState

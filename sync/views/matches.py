@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from mam.lib.downloads import download
+from mam.lib.downloads import CSV, download
 from mam.lib.keyset import keyset_page
 from sync.choices import MatchStatus
 from sync.matching.notes import is_behind
@@ -95,7 +95,7 @@ def match_export(request: MemberRequest) -> StreamingHttpResponse:
     parts = csv_export.write_table(
         user=request.user, target=the_target(), wanted=read_filter(request.GET), sort=sort if sort in ORDERS else NEWEST
     )
-    return download(parts, name="matching", suffix="csv", content_type="text/csv; charset=utf-8")
+    return download(parts, name="matching", suffix="csv", content_type=CSV)
 
 
 def filter_context(request: MemberRequest, target: Target, wanted: MatchFilter) -> dict[str, Any]:

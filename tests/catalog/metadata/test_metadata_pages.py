@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -21,6 +21,7 @@ from catalog.selectors import metadata
 from catalog.services import metadata_import
 from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.testing import run_pending
+from tests.bodies import body_of
 from tests.catalog.metadata.tables import ENGLISH, checked, export, rows_of, table
 from tests.factories import make_file, make_source, make_user
 
@@ -36,17 +37,12 @@ pytestmark = pytest.mark.django_db
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
-def body_of(response: Any) -> bytes:
-    return b"".join(response)
-
-
 @pytest.fixture
 def indexed(library: list[MediaFile]) -> list[MediaFile]:
     index.refresh_all()
     return library
 
 
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 @pytest.mark.parametrize("sort", ["", "newest", "name", "-name"])
 def test_a_search_is_exported_in_its_order(client: Client, operator: User, indexed: list[MediaFile], sort: str) -> None:
     client.force_login(operator)
@@ -120,7 +116,6 @@ def test_a_curator_uploads_looks_applies_and_undoes(client: Client, operator: Us
     assert "목록.csv" in client.get(url).content.decode()
 
 
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 def test_the_page_shows_some_problems_and_the_download_all(
     client: Client, operator: User, library: list[MediaFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:

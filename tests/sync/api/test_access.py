@@ -19,10 +19,7 @@ from tests.sync.factories import make_plan, make_report, make_target, planned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators"),  # the test client does
-]
+pytestmark = pytest.mark.django_db
 
 READS = [
     "/api/dashboard",

@@ -15,6 +15,7 @@ from catalog.search import index
 from sync.models import Match
 from sync.selectors.csv_export import write_table
 from sync.selectors.filters import MatchFilter
+from tests.bodies import body_of
 from tests.factories import make_file, make_source, make_user
 from tests.sync.factories import make_target, match_all
 
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from mam.accounts.models import User
     from tests.sync.api.conftest import World
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators"),  # the test client does
-]
+pytestmark = pytest.mark.django_db
 
 URL = "/api/matching/export"
 
@@ -37,7 +35,7 @@ def read(api: APIClient, query: str = "", language: str = "ko") -> list[list[str
     answer = api.get(f"{URL}?{query}", headers={"accept-language": language})
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
     assert answer["Content-Disposition"].startswith('attachment; filename="matching-')
-    body = b"".join(answer)
+    body = body_of(answer)
     assert body.startswith(b"\xef\xbb\xbf")
     return list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline="")))
 

@@ -21,6 +21,7 @@ from sync.serializers.plans import (
     StartedSerializer,
 )
 from sync.services import syncing
+from tests.bodies import body_of
 from tests.factories import make_job
 from tests.sync.api.shapes import assert_shape
 from tests.sync.factories import make_plan, make_report, make_target, match_all, planned
@@ -195,13 +196,12 @@ def test_the_lines_of_a_reconciliation_are_had_page_by_page(viewer_api: APIClien
     assert found == [f"{number}.mp4" for number in range(7)]
 
 
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")  # the test client does
 @pytest.mark.parametrize("how", [{"headers": {"accept": "text/plain"}}, {"data": {"format": "txt"}}])
 def test_as_text_it_is_what_rclone_writes(viewer_api: APIClient, target: Target, how: dict[str, Any]) -> None:
     report = make_report(target, {**DRIFT, "WSOP/two\nlines.mp4": "+"}, equal=5)
     answer = viewer_api.get(f"/api/reconcile/{report.pk}", **how)
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
-    assert b"".join(answer).decode().splitlines() == [
+    assert body_of(answer).decode().splitlines() == [
         "+ WSOP/new.mp4",
         "+ WSOP/two\\nlines.mp4",
         "- OLD/gone.mp4",

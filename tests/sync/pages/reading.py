@@ -25,8 +25,3 @@ def words_of(markup: str) -> str:
     main = re.search(r"<main.*?</main>", markup, re.DOTALL)
     text = re.sub(r"<(script|template|svg).*?</\1>", " ", main[0] if main else markup, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", text.replace("<wbr>", ""))).split())
-
-
-def body_of(response: Any) -> str:
-    """The text of an answer that is streamed."""
-    return b"".join(response).decode("utf-8-sig")

@@ -14,9 +14,10 @@ from sync.choices import Action, MatchReason, MatchStatus
 from sync.matching.recompute import match_touched
 from sync.models import Match
 from sync.services.history import Actor
+from tests.bodies import body_of
 from tests.factories import make_file
 from tests.sync.factories import make_match, make_synced, make_target_row
-from tests.sync.pages.reading import HTMX, body_of, show, words_of
+from tests.sync.pages.reading import HTMX, show, words_of
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -267,7 +268,7 @@ def test_the_filtered_table_is_a_file(viewer: Client, archive: Archive) -> None:
     response = viewer.get(reverse("sync:match_export"), {"status": "moved"})
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"].startswith('attachment; filename="matching-')
-    text = body_of(response)
+    text = body_of(response).decode("utf-8-sig")
     assert len(text.strip().splitlines()) == 2
     assert "WSOP/2024/moved.mp4" in text
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from sync.choices import Drift
 from sync.models import DriftLine, DriftReport
+from tests.bodies import body_of
 from tests.factories import make_file, make_job
 from tests.sync.factories import make_report
-from tests.sync.pages.reading import HTMX, body_of, show
+from tests.sync.pages.reading import HTMX, show
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -103,7 +104,7 @@ def test_the_lines_can_be_taken_along_as_text(viewer: Client, target: Target) ->
     report = make_report(target, LINES)
     response = viewer.get(url_of(report, "download"))
     assert response["Content-Type"] == "text/plain; charset=utf-8"
-    assert sorted(body_of(response).splitlines()) == sorted(f"{sign} {path}" for path, sign in LINES.items())
+    assert sorted(body_of(response).decode().splitlines()) == sorted(f"{sign} {path}" for path, sign in LINES.items())
 
 
 def test_what_is_not_there(viewer: Client, target: Target) -> None:

@@ -187,8 +187,7 @@ def test_a_disk_that_is_full_is_told_and_afterwards_it_goes_on(tmp_path: Path) -
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = (*own, "sh", "-c", 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$@"', str(disk))
-    if subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no disk can be made here: mounting is not allowed")
+    subprocess.run([*mounted, "true"], check=True)  # needs root, or a kernel that lets anybody have a user namespace
     outcomes = child(f"sqlite:///{disk / 'pokervod.db'}", "apply", "fill", "many", "free", "many", "read", around=mounted)
     assert outcomes == ["fine", "fine", "target_full", "fine", "fine", "2501"]
 
