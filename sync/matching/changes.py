@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sync.choices import Action, MatchReason, MatchStatus
@@ -9,13 +10,16 @@ from sync.choices import Action, MatchReason, MatchStatus
 if TYPE_CHECKING:
     from sync.matching.scope import Workspace
 
-COLUMNS = (
-    *("row_id", "status", "reason", "action", "copies", "path", "path_key", "name_key", "extension", "size_bytes", "catalog_id"),
-    "folder_id",
+# Of a match, by how much has to be written when one of them changes: an index is written if any column of it is set, changed or not.
+EXTENTS = (
+    ("row_id", "reason", "action", "copies"),
+    ("status",),  # in most indexes
+    ("path", "path_key", "name_key", "extension", "size_bytes", "catalog_id", "folder_id"),
 )
+COLUMNS = tuple(chain.from_iterable(EXTENTS))
 _OLD = "m.row_id, m.status, m.path, m.size_bytes, m.folder_id"
 _OLD_COLUMNS = "old_row_id, old_status, old_path, old_size_bytes, old_folder_id"
-_INTO = f"INSERT INTO m_change (match_id, file_id, {', '.join(COLUMNS)}, {_OLD_COLUMNS}, kind) "
+_INTO = f"INSERT INTO m_change (match_id, file_id, {', '.join(COLUMNS)}, {_OLD_COLUMNS}, extent, kind) "
 _KIND = "CASE WHEN m.id IS NULL THEN 'insert' ELSE 'update' END"
 # The row says of the file what the file is. (Whether it is HLS compatible: whatever syncs by the rules of today.)
 _DIFFERS = (
@@ -40,7 +44,7 @@ def compare(space: Workspace) -> int:
 def _compare_gone(space: Workspace) -> None:
     columns = ", ".join(f"m.{name}" for name in COLUMNS)
     space.run(
-        f"{_INTO} SELECT m.id, m.file_id, {columns}, {_OLD}, 'delete' {space.matches} WHERE m.target_id = {space.target.pk:d} AND CASE"
+        f"{_INTO} SELECT m.id, m.file_id, {columns}, {_OLD}, 0, 'delete' {space.matches} WHERE m.target_id = {space.target.pk:d} AND CASE"
         " WHEN m.file_id IS NULL THEN NOT EXISTS (SELECT 1 FROM m_free r WHERE r.id = m.row_id)"
         " ELSE NOT EXISTS (SELECT 1 FROM m_fact x WHERE x.file_id = m.file_id) END"
     )
@@ -93,9 +97,10 @@ def _compare_rows(space: Workspace) -> None:
 def _add(space: Workspace, wanted: str, on: str, *params: str, order: str) -> None:
     """Those of `wanted` that are not stored so."""
     columns = ", ".join(f"v.{name}" for name in COLUMNS)
-    differs = " OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in COLUMNS)
+    by_extent = [" OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in names) for names in EXTENTS]
+    extent = f"CASE WHEN {by_extent[2]} THEN 2 WHEN {by_extent[1]} THEN 1 ELSE 0 END"
     space.run(
-        f"{_INTO} SELECT m.id, v.file_id, {columns}, {_OLD}, {_KIND} FROM ({wanted}) AS v"
-        f" LEFT JOIN sync_match m ON {on} AND m.target_id = {space.target.pk:d} WHERE m.id IS NULL OR {differs} ORDER BY {order}",
+        f"{_INTO} SELECT m.id, v.file_id, {columns}, {_OLD}, {extent}, {_KIND} FROM ({wanted}) AS v"
+        f" LEFT JOIN sync_match m ON {on} AND m.target_id = {space.target.pk:d} WHERE m.id IS NULL OR {' OR '.join(by_extent)} ORDER BY {order}",
         *params,
     )

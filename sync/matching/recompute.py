@@ -127,8 +127,10 @@ def _release(space: Workspace, part: str, by: Actor) -> None:
 def _take(space: Workspace, part: str, by: Actor) -> None:
     """Write matches that have changed, and those that are new."""
     columns = ", ".join(changes.COLUMNS)
-    sets = ", ".join(f"{name} = c.{name}" for name in changes.COLUMNS)
-    space.run(f"UPDATE sync_match SET {sets} FROM m_change c WHERE c.match_id = sync_match.id AND c.kind = 'update' AND c.{part}")
+    for extent in range(len(changes.EXTENTS)):
+        sets = ", ".join(f"{name} = c.{name}" for names in changes.EXTENTS[: extent + 1] for name in names)
+        of_this = f"c.kind = 'update' AND c.extent = {extent} AND c.{part}"
+        space.run(f"UPDATE sync_match SET {sets} FROM m_change c WHERE c.match_id = sync_match.id AND {of_this}")
     space.run(
         f"INSERT INTO sync_match (target_id, file_id, {columns}) SELECT {space.target.pk:d}, file_id, {columns} FROM m_change"
         f" WHERE {part} AND kind = 'insert' ORDER BY seq"

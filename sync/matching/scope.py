@@ -37,7 +37,7 @@ TABLES: dict[str, str] = {
     "m_change": (
         "seq {seq}, kind TEXT, match_id BIGINT, file_id BIGINT, row_id BIGINT, status TEXT, reason TEXT, action TEXT, copies INTEGER,"
         " path TEXT, path_key TEXT, name_key TEXT, extension TEXT, size_bytes BIGINT, catalog_id BIGINT, folder_id BIGINT,"
-        " old_row_id BIGINT, old_status TEXT, old_path TEXT, old_size_bytes BIGINT, old_folder_id BIGINT"
+        " old_row_id BIGINT, old_status TEXT, old_path TEXT, old_size_bytes BIGINT, old_folder_id BIGINT, extent INTEGER"
     ),
 }
 PATH = "{source}.{prefix} || CASE WHEN d.{path} = '' THEN '' ELSE d.{path} || '/' END || f.{name}"
