@@ -1,5 +1,5 @@
 """The upkeep of what is counted while it changes: the totals of folders, and the cubes of all apps. Folded when there is need, compared
-with a rebuild each night, and put right.
+with a rebuild each night, and put right. What the database knows of its tables is brought up to date then, too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mam.jobs import nightly
 from mam.jobs.models import JobPriority, LogLevel
 from mam.jobs.services import enqueue
 from mam.lib import cubes, messages
+from mam.lib.bulk import refresh_statistics
 from mam.lib.errors import gettext_noop
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def check_counts(ctx: JobContext) -> dict[str, Any]:
         ctx.check()
         name = f"folders of {source.name}"
         found[name] = _report(ctx, name, {one.path or "/": one.missing for one in rollups.verify(source=source)})
+    refresh_statistics()
     return found | settle_counts(ctx)
 
 

@@ -97,10 +97,11 @@ def _compare_rows(space: Workspace) -> None:
 def _add(space: Workspace, wanted: str, on: str, *params: str, order: str) -> None:
     """Those of `wanted` that are not stored so."""
     columns = ", ".join(f"v.{name}" for name in COLUMNS)
-    by_extent = [" OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in names) for names in EXTENTS]
-    extent = f"CASE WHEN {by_extent[2]} THEN 2 WHEN {by_extent[1]} THEN 1 ELSE 0 END"
+    little, more, most = (" OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in names) for names in EXTENTS)
+    extent = f"CASE WHEN {most} THEN 2 WHEN {more} THEN 1 ELSE 0 END"
     space.run(
         f"{_INTO} SELECT m.id, v.file_id, {columns}, {_OLD}, {extent}, {_KIND} FROM ({wanted}) AS v"
-        f" LEFT JOIN sync_match m ON {on} AND m.target_id = {space.target.pk:d} WHERE m.id IS NULL OR {' OR '.join(by_extent)} ORDER BY {order}",
+        f" LEFT JOIN sync_match m ON {on} AND m.target_id = {space.target.pk:d}"
+        f" WHERE m.id IS NULL OR {little} OR {more} OR {most} ORDER BY {order}",
         *params,
     )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 from django.utils import timezone
 
+from catalog.models import Catalog
 from mam.jobs.models import LogLevel
 from mam.lib import messages
-from mam.lib.bulk import chunks, insert_rows, reserve_ids, update_rows
+from mam.lib.bulk import among, chunks, insert_rows, reserve_ids, update_rows
 from mam.lib.errors import gettext_noop
 from sync.choices import Action, HistoryEvent, HistorySide, PartState, PlanState
 from sync.errors import PlanStaleError, TargetError
@@ -19,7 +20,7 @@ from sync.matching.recompute import match_touched
 from sync.matching.touches import touch_rows
 from sync.models import Match, Plan, PlanPart, Target, TargetRow
 from sync.services import history, mirror, planning
-from sync.services.documents import Planned, as_write, unpack
+from sync.services.documents import Planned, as_write, document, unpack
 from sync.services.history import Actor, Change
 from sync.targets.base import Batch, TargetFile
 
@@ -201,17 +202,15 @@ def _as_it_is(plan: Plan, one: Planned, remote_id: str) -> TargetFile:
 
 def _catalogs(plan: Plan, file_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
     """File -> id and name of the catalog that it is in."""
-    found: dict[int, tuple[int, str]] = {}
-    for part in chunks(file_ids):
-        matches = Match.objects.filter(target=plan.target_id, file__in=part, catalog__isnull=False)
-        found |= {file_id: (pk, name) for file_id, pk, name in matches.values_list("file_id", "catalog_id", "catalog__name")}
-    return found
+    matches = Match.objects.filter(target=plan.target_id, file__in=among(file_ids), catalog__isnull=False)
+    names = dict(Catalog.objects.values_list("pk", "name"))
+    return {file_id: (pk, names.get(pk, "")) for file_id, pk in matches.values_list("file_id", "catalog_id")}
 
 
 def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, status: str | None, catalogs: Mapping[int, tuple[int, str]]) -> Change:
     """`status`: of the file now, where it is known without matching it anew."""
-    before = {} if one.before is None else mirror.document(remote_id, mirror.values_of(unpack(one.remote_id, one.before)))
-    after = mirror.document(remote_id, mirror.values_of(_as_it_is(plan, one, remote_id)))
+    before = {} if one.before is None else document(remote_id, one.before)
+    after = document(remote_id, one.after or [])
     if status and one.file_id:
         after["status"] = status
     moved = before.get("path") not in {None, after["path"]}

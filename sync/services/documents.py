@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.choices import Action
 from sync.targets.base import FileFields, TargetFile, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+# What a row says of its file, in the order of `pack`; and when it was marked as deleted, after these.
+FIELDS = ("path", "size_bytes", "extension", "is_hls", "codec", "width_px", "height_px", "duration_ms", "content_id", "is_deleted")
 
 
 class Planned(NamedTuple):
@@ -22,9 +29,7 @@ class Planned(NamedTuple):
 
 
 def pack(file: TargetFile) -> list[Any]:
-    """What a row says, as JSON: path, size_bytes, extension, is_hls, codec, width_px, height_px, duration_ms, content_id, is_deleted,
-    deleted_at (ISO 8601).
-    """
+    """What a row says, as JSON: FIELDS, and deleted_at (ISO 8601)."""
     fields = file.fields
     return [
         *(fields.path, fields.size_bytes, fields.extension, fields.is_hls, fields.codec, fields.width_px, fields.height_px),
@@ -36,6 +41,11 @@ def unpack(remote_id: str, values: list[Any]) -> TargetFile:
     """The inverse of `pack`."""
     *fields, is_deleted, deleted_at = values
     return TargetFile(remote_id, FileFields(*fields), is_deleted, datetime.fromisoformat(deleted_at) if deleted_at else None)
+
+
+def document(remote_id: str, values: Iterable[Any]) -> dict[str, Any]:
+    """A row of the target as the history keeps it, from what `pack` made of it."""
+    return {"remote_id": remote_id, **dict(zip(FIELDS, values, strict=False))}
 
 
 def as_write(planned: Planned) -> Write:

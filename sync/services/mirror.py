@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from sync.choices import HistoryEvent, HistorySide
 from sync.matching.touches import touch_all, touch_rows
 from sync.models import Target, TargetRow
 from sync.services import history
+from sync.services.documents import document, pack
 from sync.services.history import Change
 from sync.targets.base import FileFields, TargetFile
 
@@ -28,7 +30,7 @@ COLUMNS = (
     *("path", "path_key", "name_key", "size_bytes", "extension", "is_hls", "codec", "width_px", "height_px", "duration_ms", "content_id"),
     *("is_deleted", "deleted_at", "error"),
 )
-_SHOWN = ("path", "size_bytes", "extension", "is_hls", "codec", "width_px", "height_px", "duration_ms", "content_id", "is_deleted")
+_folder_key = lru_cache(maxsize=1024)(text.path_key)  # files of a folder come one after the other
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ def values_of(file: TargetFile) -> tuple[Any, ...]:
     fields = file.fields
     folder, _, name = fields.path.rpartition("/")
     name_key = text.name_key(name)
-    path_key = f"{text.path_key(folder)}/{name_key}" if folder else name_key  # as the keys of a folder and of a name in it
+    path_key = f"{_folder_key(folder)}/{name_key}" if folder else name_key  # as the keys of a folder and of a name in it
     return (
         *(fields.path, path_key, name_key, fields.size_bytes, fields.extension, fields.is_hls, fields.codec),
         *(fields.width_px, fields.height_px, fields.duration_ms, fields.content_id),
@@ -161,10 +163,10 @@ def stored(file: TargetFile) -> tuple[Any, ...]:
 
 
 def _changes(pks: Sequence[int], made: list[Any], changed: list[Any]) -> Iterator[Change]:
-    for pk, (file, values) in zip(pks, made, strict=True):
-        yield target_change(HistoryEvent.ADDED, pk, {}, document(file.remote_id, values))
-    for pk, file, old, values in changed:
-        before, after = document(file.remote_id, old), document(file.remote_id, values)
+    for pk, (file, _values) in zip(pks, made, strict=True):
+        yield target_change(HistoryEvent.ADDED, pk, {}, document(file.remote_id, pack(file)))
+    for pk, file, old, _values in changed:  # `old` in the order of COLUMNS: without its keys that of `pack`
+        before, after = document(file.remote_id, (old[0], *old[3:])), document(file.remote_id, pack(file))
         event = HistoryEvent.MOVED if before["path"] != after["path"] else HistoryEvent.CHANGED
         if before["is_deleted"] != after["is_deleted"]:
             event = HistoryEvent.DELETED if after["is_deleted"] else HistoryEvent.RESTORED
@@ -177,18 +179,13 @@ def target_change(event: HistoryEvent, row_id: int, before: dict[str, Any], afte
     return Change(event=event, side=HistorySide.TARGET, subject=f"row:{row_id}", path=path, before=before, after=after, plan_id=plan_id)
 
 
-def document(remote_id: str, values: Sequence[Any]) -> dict[str, Any]:
-    """A row of the target as the history keeps it, from its values in the order of COLUMNS."""
-    return {"remote_id": remote_id} | {name: value for name, value in zip(COLUMNS, values, strict=True) if name in _SHOWN}
-
-
 def _remove(target: Target, pks: Iterable[int], by: Actor) -> None:
     """Rows that some program has taken out of the target. We never do."""
     rows = list(TargetRow.objects.filter(pk__in=among(pks)))
     touch_rows(row.pk for row in rows)
     history.record(
         target,
-        (target_change(HistoryEvent.DELETED, row.pk, document(row.remote_id, values_of(as_target_file(row))), {}) for row in rows),
+        (target_change(HistoryEvent.DELETED, row.pk, document(row.remote_id, pack(as_target_file(row))), {}) for row in rows),
         by=by,
     )
     TargetRow.objects.filter(pk__in=among(pks)).delete()

@@ -10,7 +10,17 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Catalog, Collection, Series
-from mam.lib.bulk import add_to_rows, database_time, ids_by, insert_objects, insert_rows, prefer_indexes, reserve_ids, update_rows
+from mam.lib.bulk import (
+    add_to_rows,
+    database_time,
+    ids_by,
+    insert_objects,
+    insert_rows,
+    prefer_indexes,
+    refresh_statistics,
+    reserve_ids,
+    update_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,3 +151,17 @@ def test_a_few_of_many_rows_are_read_by_an_index_before_there_are_statistics() -
     plan = Collection.objects.filter(parent_id__in=parents).explain()
     assert "USING" in plan or "Index" in plan, plan
     assert "Seq Scan" not in plan, plan
+
+
+def test_a_database_that_does_not_look_by_itself_is_told_to() -> None:
+    insert_rows(Collection, COLUMNS, rows_of(reserve_ids(Collection, 50), [f"c{number}" for number in range(50)]))
+    with CaptureQueriesContext(connection) as captured:
+        refresh_statistics()
+    if connection.vendor == "postgresql":
+        assert not captured
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'catalog_collection'")
+        sizes = [int(stat.split()[0]) for (stat,) in cursor.fetchall()]
+    assert sizes
+    assert min(sizes) >= 50
