@@ -14,7 +14,7 @@ os.environ.pop("OTT_DATABASE_URL", None)  # no test ever gets near a platform's 
 from mam.settings import *  # noqa: E402, F403  (reads the directory made above)
 from mam.settings import DATABASES, STORAGES  # noqa: E402
 
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "mam.lib.sqlite":
     # In memory, threads would share one connection's locks ("table is locked"), which no real database of ours does.
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_directory) / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"

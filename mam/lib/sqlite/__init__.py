@@ -1,0 +1,1 @@
+"""SQLite as a database of Django, with connections that are kept: `ENGINE = "mam.lib.sqlite"`."""
