@@ -47,6 +47,12 @@ def count_active() -> dict[str, int]:
     }
 
 
+def list_active_ids(*, kinds: Sequence[str]) -> list[int]:
+    """Ids of the jobs of some kinds that run or wait, at most COUNT_LIMIT."""
+    active = Job.objects.filter(state__in=(JobState.RUNNING, JobState.QUEUED), kind__in=kinds)
+    return list(active.order_by("pk").values_list("pk", flat=True)[:COUNT_LIMIT])
+
+
 def list_log(*, after: int = 0, job_id: int | None = None, kinds: Sequence[str] | None = None, limit: int = 500) -> list[JobLog]:
     """At most `limit` lines with ids above `after`, oldest first; of one job or of all, of jobs of some kinds or of all."""
     lines = JobLog.objects.filter(pk__gt=after)

@@ -99,10 +99,11 @@ function refreshPage(job) {
   }, REFRESH_PAUSE_MS);
 }
 
-/** What has ended before this connection was there may still be shown as running. */
+/** What has ended before this connection was there may still be shown as running, or what it did not be shown at all. */
 function refreshIfOld() {
-  const active = document.querySelectorAll("#jobs-live [data-job]:has(progress, [data-state=queued], [data-state=running])");
-  if ([...active].some((row) => !jobs.has(Number(row.dataset.job)))) refreshPage();
+  const rows = document.querySelectorAll("#jobs-live [data-job]:has(progress, [data-state=queued], [data-state=running])");
+  const active = document.getElementById("jobs-live")?.dataset.active?.split(",").filter(Boolean) ?? [];
+  if ([...[...rows].map((row) => row.dataset.job), ...active].some((id) => !jobs.has(Number(id)))) refreshPage();
 }
 
 /** The job as it was last told; undefined for one that has ended or was never told of. */

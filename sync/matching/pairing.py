@@ -21,9 +21,9 @@ def pair(space: Workspace) -> None:
     _find_facts(space)
     _elect(space)
     _find_free_rows(space)
-    _give(space, "path_key", "NOT is_deleted")
-    _give(space, "name_key, size_bytes", "NOT is_deleted")
-    _give(space, "path_key", "is_deleted")
+    _give(space, "path_key", "0", "NOT is_deleted")
+    _give(space, "name_key", "size_bytes", "NOT is_deleted")
+    _give(space, "path_key", "0", "is_deleted")
 
 
 def _find_facts(space: Workspace) -> None:
@@ -65,14 +65,18 @@ def _find_free_rows(space: Workspace) -> None:
     space.look("m_free")
 
 
-def _give(space: Workspace, key: str, condition: str) -> None:
-    """Free rows with the same `key` to winners without a row, in the order of ids."""
-    on = " AND ".join(f"w.{name} = r.{name}" for name in key.split(", "))
-    ranked = "SELECT {pk}, {key}, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY {pk}) AS place FROM {table} WHERE {condition}"
-    winners = ranked.format(pk="file_id", key=key, table="m_winner", condition="row_id IS NULL")
-    rows = ranked.format(pk="id", key=key, table="m_free", condition=f"is_readable AND {condition}")
-    space.clear("m_pair")
-    if space.run(f"INSERT INTO m_pair SELECT w.file_id, r.id FROM ({winners}) AS w JOIN ({rows}) AS r ON {on} AND w.place = r.place"):
+def _give(space: Workspace, name: str, size: str, condition: str) -> None:
+    """Free rows with the same `name` and `size` (SQL) to winners without a row, in the order of ids."""
+    numbered = (
+        f"SELECT {name} AS name, {size} AS size_bytes, ROW_NUMBER() OVER (PARTITION BY {name}, {size} ORDER BY {{pk}}) AS place, {{pk}}"
+    )
+    space.clear("m_seat", "m_pair")
+    if not space.run(f"INSERT INTO m_seat {numbered.format(pk='id')} FROM m_free WHERE is_readable AND {condition}"):
+        return
+    space.look("m_seat")
+    winners = f"({numbered.format(pk='file_id')} FROM m_winner WHERE row_id IS NULL) AS w"
+    same = "s.name = w.name AND s.size_bytes = w.size_bytes AND s.place = w.place"
+    if space.run(f"INSERT INTO m_pair SELECT w.file_id, s.row_id FROM {winners} {space.join} m_seat s ON {same}"):
         space.look("m_pair")
         space.run("UPDATE m_winner SET row_id = m_pair.row_id FROM m_pair WHERE m_pair.file_id = m_winner.file_id")
         space.run("DELETE FROM m_free WHERE id IN (SELECT row_id FROM m_pair)")

@@ -32,6 +32,8 @@ TABLES: dict[str, str] = {
     ),
     "m_winner": "file_id {id} PRIMARY KEY, path_key TEXT, name_key TEXT, size_bytes BIGINT, copies INTEGER, row_id BIGINT",
     "m_free": "id {id} PRIMARY KEY, path_key TEXT, name_key TEXT, size_bytes BIGINT, is_deleted BOOLEAN, is_readable BOOLEAN",
+    # What free rows are asked for by, a path (and 0) or a name and a size, and the how many-th of those alike they are.
+    "m_seat": "name TEXT, size_bytes BIGINT, place INTEGER, row_id BIGINT, PRIMARY KEY (name, size_bytes, place)",
     "m_pair": "file_id {id} PRIMARY KEY, row_id BIGINT",
     "m_touch": "id {id} PRIMARY KEY",
     "m_change": (

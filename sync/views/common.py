@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -11,6 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from mam.jobs.registry import names_of
+from mam.jobs.selectors import list_active_ids
 from mam.lib.errors import MamError
 from mam.templatetags.mam_format import message_text
 from sync.choices import PlanState
@@ -57,6 +60,17 @@ def the_target() -> Target:
     return ensure_default_target()
 
 
+def live(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page with `#jobs-live`. Which jobs are active is read before all else: one that ends before the page listens is missed there."""
+
+    @wraps(view)
+    def wrapped(request: MemberRequest, *args: Any, **options: Any) -> HttpResponse:
+        request.active_jobs = ",".join(map(str, list_active_ids(kinds=names_of("sync."))))  # type: ignore[attr-defined]
+        return view(request, *args, **options)
+
+    return wrapped
+
+
 def show(request: MemberRequest, target: Target, section: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """A page under its tab. One query: how many plans wait for approval."""
     held = Plan.objects.filter(target=target, state=PlanState.HELD).count()
@@ -71,7 +85,8 @@ def show(request: MemberRequest, target: Target, section: str, template: str, co
         for one in SECTIONS
         if request.user.has_perm(one.permission)
     ]
-    return render(request, template, {"target": target, "tabs": tabs, **context}, status=status)
+    frame = {"target": target, "tabs": tabs, "active_jobs": getattr(request, "active_jobs", "")}
+    return render(request, template, frame | context, status=status)
 
 
 def is_part(request: MemberRequest, name: str) -> bool:

@@ -23,7 +23,7 @@ from sync.selectors.dashboard import SyncState, get_dashboard
 from sync.selectors.filters import NO_CATALOG_WORD
 from sync.selectors.scope import MANAGE, RUN, VIEW
 from sync.services import syncing
-from sync.views.common import SEE_LOG, do, show, the_target
+from sync.views.common import SEE_LOG, do, live, show, the_target
 from sync.views.plans import LOOKS
 from sync.views.reports import counts_of, is_equal
 
@@ -48,6 +48,7 @@ _BACK = {"reports": "sync:report_list"}  # where a button may also stand
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def dashboard(request: MemberRequest) -> HttpResponse:
     """All of it. Fetched again whenever a job of it changes; by who may not see jobs, every now and then."""
     target = the_target()

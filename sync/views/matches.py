@@ -22,7 +22,7 @@ from sync.selectors.filters import NO_CATALOG, NO_CATALOG_WORD, read_filter
 from sync.selectors.matching import NEWEST, ORDERS, get_match, list_copies, list_matches
 from sync.selectors.rows import read_rows
 from sync.selectors.scope import VIEW
-from sync.views.common import is_part, page_number, show, the_target
+from sync.views.common import is_part, live, page_number, show, the_target
 
 if TYPE_CHECKING:
     from django.http import HttpResponse, StreamingHttpResponse
@@ -49,6 +49,7 @@ _COPIES_SHOWN = 20
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def match_list(request: MemberRequest) -> HttpResponse:
     """A page of the table: `?status=&catalog=&ext=&q=&sort=&per_page=&page=&cursor=`."""
     target, wanted = the_target(), read_filter(request.GET)

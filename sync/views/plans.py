@@ -25,7 +25,7 @@ from sync.selectors.plans import get_plan, list_actions, list_plans
 from sync.selectors.scope import MANAGE, RUN, VIEW
 from sync.services import syncing
 from sync.services.documents import unpack
-from sync.views.common import do, is_part, page_number, show, the_target
+from sync.views.common import do, is_part, live, page_number, show, the_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,7 @@ _FIELDS = {
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def plan_list(request: MemberRequest) -> HttpResponse:
     """The plans there were, the newest first."""
     target = the_target()
@@ -75,6 +76,7 @@ def plan_make(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def plan_detail(request: MemberRequest, plan_id: int) -> HttpResponse:
     """One plan: `?action=&page=` of what it does."""
     return _detail(request, get_plan(user=request.user, plan_id=plan_id), ApprovalForm())
@@ -82,6 +84,7 @@ def plan_detail(request: MemberRequest, plan_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(MANAGE, raise_exception=True)
+@live
 def plan_approve(request: MemberRequest, plan_id: int) -> HttpResponse:
     """Have a held plan applied, for a reason. To its page."""
     plan, url = get_plan(user=request.user, plan_id=plan_id), reverse("sync:plan_detail", args=[plan_id])

@@ -19,7 +19,7 @@ from sync.selectors import pages
 from sync.selectors.dashboard import list_target_jobs
 from sync.selectors.plans import get_report, list_drift, list_reports, write_combined
 from sync.selectors.scope import VIEW
-from sync.views.common import is_part, show, the_target
+from sync.views.common import is_part, live, show, the_target
 from sync.views.history_words import field_line
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ LOOKS = {
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def report_list(request: MemberRequest) -> HttpResponse:
     """The reconciliations there were, the newest first."""
     target = the_target()
@@ -52,6 +53,7 @@ def report_list(request: MemberRequest) -> HttpResponse:
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def report_detail(request: MemberRequest, report_id: int) -> HttpResponse:
     """One of them: `?sign=&cursor=` of the paths that are not equal."""
     report = get_report(user=request.user, report_id=report_id)

@@ -19,7 +19,7 @@ from sync.selectors.filters import MatchFilter, known_statuses, read_filter
 from sync.selectors.rows import read_copies
 from sync.selectors.scope import VIEW
 from sync.selectors.tree import IN_BOTH, Tree, list_gone, list_tree
-from sync.views.common import show, the_target
+from sync.views.common import live, show, the_target
 from sync.views.matches import filter_context, show_match
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _DEEPEST = 100  # levels, for who writes addresses by hand
 
 @require_safe
 @permission_required(VIEW, raise_exception=True)
+@live
 def match_tree(request: MemberRequest) -> HttpResponse:
     """The tree, or (`?folder=`) what is in one folder; `?status=` as in the table."""
     target, wanted = the_target(), read_filter(request.GET)

@@ -27,7 +27,7 @@ from tests.sync.factories import make_match, make_plan, make_report, planned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from catalog.models import Source
     from sync.models import Target as TargetType
@@ -184,6 +184,20 @@ def test_the_table_follows_a_sync_without_a_reload(open_as: OpenPage, archive: A
     log.write(job.pk, log.SUCCEEDED)
     expect(row.locator("[data-state=synced]")).to_be_visible()
     expect(page.locator("body")).to_have_attribute("data-kept", "yes")
+
+
+def test_a_sync_that_ends_before_the_page_listens_is_followed_too(open_as: OpenPage, archive: Archive) -> None:
+    job = make_job("sync.sync", state=JobState.RUNNING)
+    page = open_as("/sync/history/", role="operator")
+    held: list[Route] = []
+    page.route("**/js/live.js", lambda route: held.append(route))
+    page.goto(page.url.replace("history/", "matches/?sort=name&ext=mp4"), wait_until="commit")
+    row = page.locator("#matches tr", has_text="new.mp4")
+    expect(row.locator("[data-state=new]")).to_be_visible()
+    Match.objects.filter(status=MatchStatus.NEW).update(status=MatchStatus.SYNCED)
+    Job.objects.filter(pk=job.pk).update(state=JobState.SUCCEEDED)
+    held[0].continue_()
+    expect(row.locator("[data-state=synced]")).to_be_visible()
 
 
 # --- the tree ---------------------------------------------------------------------------------------------------------
