@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ENGINES = ("sqlite", "postgresql")
+BUFFERS = "2GB"  # of PostgreSQL, as docs/operations.md says; a server that nobody has told anything takes 128 MB
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def environment_of(engine: str) -> Iterator[dict[str, str]]:
         if engine == "sqlite":
             yield environment
             return
-        with postgres_server() as server:
+        with postgres_server(shared_buffers=BUFFERS) as server:
             yield environment | {"DATABASE_URL": server.create_database("bench"), "OTT_DATABASE_URL": server.create_database("ott")}
 
 

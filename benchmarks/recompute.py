@@ -8,12 +8,12 @@ ordinary day. What changed of the 5,000 is where they lie in time: their length,
 from __future__ import annotations
 
 import random
-import resource
 import statistics
 import sys
 import time
 
 from benchmarks.databases import analyse, run_on_each, set_up
+from benchmarks.memory import Peak
 from benchmarks.sync_rows import FILES, SEED, fill, match_all
 
 TOUCHED = min(5_000, FILES // 20)
@@ -30,13 +30,14 @@ def measure() -> None:
     found = {"first": _seconds()}
     analyse()
     full, touched = [], []
-    for number in range(ROUNDS):
-        touch_all()
-        full.append(_seconds())
-        _touch(number)
-        touched.append(_seconds())
+    with Peak() as memory:
+        for number in range(ROUNDS):
+            touch_all()
+            full.append(_seconds())
+            _touch(number)
+            touched.append(_seconds())
     found |= {"full": statistics.median(full), "touched": statistics.median(touched)}
-    found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["memory"] = memory.most / 1e6
     sys.stdout.write("".join(f"{name} {value}\n" for name, value in found.items()))
 
 

@@ -14,12 +14,16 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import scanning
 from benchmarks.databases import ENGINES, environment_of, set_up
 from benchmarks.listing import FILES, FILES_PER_FOLDER, make_tree
+from benchmarks.memory import own_bytes
 from tests.fixtures.smbd import SmbServer, smbd
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUNDS = 2
 LONG_AGO_S = 1_600_000_000
@@ -44,17 +48,11 @@ def measure(url: str, username: str, password: str) -> None:
     before = _peak_bytes()
     walk_s = _walk(url, username, password)
     scan_s = _scan(url, username, password)
-    sys.stdout.write(f"walk {walk_s}\nscan {scan_s}\nbefore {before}\npeak {_peak_bytes()}\nown {_own_bytes()}\n")
+    sys.stdout.write(f"walk {walk_s}\nscan {scan_s}\nbefore {before}\npeak {_peak_bytes()}\nown {own_bytes()}\n")
 
 
 def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _own_bytes() -> int:
-    """Memory that is no page of a file."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon"))) * 1024
 
 
 def _walk(url: str, username: str, password: str) -> float:

@@ -9,12 +9,12 @@ and the history (a hashed row for each file). The reference writes the same rows
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from typing import Any
 
 from benchmarks.databases import analyse, run_on_each, set_up
+from benchmarks.memory import Peak
 
 FILES = int(os.environ.get("MAM_BENCH_FILES", "1000000"))
 
@@ -43,17 +43,17 @@ def measure() -> None:
     match_touched(by=Actor())
     analyse()
     rows = Match.objects.filter(action="insert").count()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    syncing.request_sync(target=target, user=None)
-    jobs = run_pending(kinds=[syncing.SYNC_JOB])
+    with Peak() as memory:
+        syncing.request_sync(target=target, user=None)
+        jobs = run_pending(kinds=[syncing.SYNC_JOB])
     seconds = time.perf_counter() - started
     if jobs[0].result is None or jobs[0].result["added"] != rows:
         raise RuntimeError(f"not all was added: {jobs[0].result} {jobs[0].error_text}")
     began, ended = Target.objects.get(pk=target.pk).plans.values_list("started_at", "finished_at").latest("pk")
     apply_s = (ended - began).total_seconds() if began and ended else 0.0
     found = {"ours": rows / seconds, "apply": rows / apply_s, "reference": rows / _bare()}
-    found |= {"before": before / 1024, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    found |= {"before": memory.before / 1e6, "memory": memory.most / 1e6}
     sys.stdout.write("".join(f"{name} {value}\n" for name, value in found.items()))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import text
 from catalog.choices import Presence
+from mam.lib.bulk import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,8 +95,9 @@ class Workspace:
         """These files and rows, and all that depends on them or on which they depend."""
         self.is_all = False
         self.clear("m_file", "m_row", "m_name", "m_path")
-        self.cursor.executemany("INSERT INTO m_file VALUES (%s, 0)", [(pk,) for pk in set(file_ids)])
-        self.cursor.executemany("INSERT INTO m_row VALUES (%s, 0)", [(pk,) for pk in set(row_ids)])
+        for table, ids in (("m_file", file_ids), ("m_row", row_ids)):
+            given = among(set(ids))
+            self.run(f"INSERT INTO {table} SELECT given.*, 0 FROM ({given.sql}) AS given", *given.params)
         number = 0
         while self._grow(number):
             number += 1
@@ -104,7 +106,7 @@ class Workspace:
         """Add what depends on what was added in round `number`; whether there was any."""
         self.look("m_file", "m_row")
         self._add("m_name", "name_key, size_bytes", number, self._values(number, "{one}.name_key, {one}.size_bytes"))
-        self._add("m_path", "path_key", number, self._values(number, "{one}.path_key", of_file=PATH_KEY))
+        self._add("m_path", "path_key", number, self._values(number, "{one}.path_key", of_file=PATH_KEY, joins=self.joins))
         self.look("m_name", "m_path")
         join, mine, known = self.join, f"x.target_id = {self.target.pk:d}", f"WHERE n.round = {number}"
         same_name = f"ON {mine} AND x.name_key = n.name_key AND x.size_bytes = n.size_bytes {known}"
@@ -125,11 +127,11 @@ class Workspace:
         added = self._add("m_file", "id", number + 1, files)
         return bool(added + self._add("m_row", "id", number + 1, rows))
 
-    def _values(self, number: int, columns: str, *, of_file: str = "") -> tuple[str, ...]:
+    def _values(self, number: int, columns: str, *, of_file: str = "", joins: str = "") -> tuple[str, ...]:
         """Of the files, matches and rows of a round: as they are, and as they were when they were matched."""
         join, known, mine = self.join, f"WHERE n.round = {number}", f"m.target_id = {self.target.pk:d}"
         return (
-            f"SELECT {of_file or columns.format(one='f')} FROM m_file n {join} catalog_mediafile f ON f.id = n.id {self.joins} {known}",
+            f"SELECT {of_file or columns.format(one='f')} FROM m_file n {join} catalog_mediafile f ON f.id = n.id {joins} {known}",
             f"SELECT {columns.format(one='m')} FROM m_file n {join} sync_match m ON m.file_id = n.id AND {mine} {known}",
             f"SELECT {columns.format(one='m')} FROM m_row n {join} sync_match m ON m.row_id = n.id {known}",
             f"SELECT {columns.format(one='r')} FROM m_row n {join} sync_targetrow r ON r.id = n.id {known}",
