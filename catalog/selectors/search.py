@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.core import signing
+from django.db.models import OuterRef, Subquery, Value
 from django.utils.translation import gettext
 
 from catalog import text
@@ -142,7 +143,10 @@ def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:
     if not query:
         return files
     _, matches = _match(query, with_missing=True)
-    return files.filter(pk__in=among(matches.some)) if matches.is_whole else files.filter(pk__in=matches.entries.values("pk"))
+    if matches.is_whole:
+        return files.filter(pk__in=among(matches.some))
+    # Of so many each file of the list's order is asked, and a page is soon full. Not EXISTS: PostgreSQL would join, and read all first.
+    return files.filter(Subquery(matches.entries.filter(pk=OuterRef("pk")).values(is_match=Value(True))))
 
 
 def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACETS) -> dict[Field, list[FacetValue]]:

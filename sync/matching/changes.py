@@ -9,6 +9,7 @@ from sync.choices import Action, MatchReason, MatchStatus
 
 if TYPE_CHECKING:
     from sync.matching.scope import Workspace
+    from sync.models import Target
 
 # Of a match, by how much has to be written when one of them changes: an index is written if any column of it is set, changed or not.
 EXTENTS = (
@@ -23,11 +24,18 @@ _INTO = f"INSERT INTO m_change (match_id, file_id, {', '.join(COLUMNS)}, {_OLD_C
 _KIND = "CASE WHEN m.id IS NULL THEN 'insert' ELSE 'update' END"
 # The row says of the file what the file is. (Whether it is HLS compatible: whatever syncs by the rules of today.)
 _DIFFERS = (
-    "r.size_bytes <> x.size_bytes OR r.extension <> x.extension OR r.codec <> f.video_codec OR r.width_px IS DISTINCT FROM f.width_px"
-    " OR r.height_px IS DISTINCT FROM f.height_px OR r.duration_ms IS DISTINCT FROM f.duration_ms"
+    "r.size_bytes <> {match}.size_bytes OR r.extension <> {match}.extension OR r.codec <> f.video_codec"
+    " OR r.width_px IS DISTINCT FROM f.width_px OR r.height_px IS DISTINCT FROM f.height_px OR r.duration_ms IS DISTINCT FROM f.duration_ms"
     " OR r.is_hls <> {is_hls}"
 )
 _OTHER_CONTENT = " OR r.content_id <> COALESCE(CAST(f.content_id AS TEXT), '')"  # where the target keeps works
+
+
+def row_differs(target: Target, match: str) -> tuple[str, list[str]]:
+    """SQL, and its parameters: the row r says something else than the file f, and what `match` (an alias) has of it; but for the path."""
+    extensions = list(target.hls_extensions)
+    is_hls = f"({match}.extension IN ({', '.join(['%s'] * len(extensions)) or 'NULL'}))"
+    return _DIFFERS.format(match=match, is_hls=is_hls) + (_OTHER_CONTENT if target.keeps_works else ""), extensions
 
 
 def compare(space: Workspace) -> int:
@@ -51,9 +59,7 @@ def _compare_gone(space: Workspace) -> None:
 
 
 def _compare_files(space: Workspace) -> None:
-    extensions = list(space.target.hls_extensions)
-    is_hls = f"(x.extension IN ({', '.join(['%s'] * len(extensions)) or 'NULL'}))"
-    differs = _DIFFERS.format(is_hls=is_hls) + (_OTHER_CONTENT if space.target.keeps_works else "")
+    differs, extensions = row_differs(space.target, "x")
     synced = f"CASE WHEN x.copies > 0 THEN '{MatchStatus.SYNCED_WITH_DUPLICATES.value}' ELSE '{MatchStatus.SYNCED.value}' END"
     cases = (  # condition, status, reason, action
         ("x.reason <> ''", f"'{MatchStatus.NOT_SYNCED.value}'", "x.reason", Action.NONE),

@@ -1,7 +1,8 @@
 """Which file gets which row, within a scope (`sync.matching.scope`), on its temporary tables.
 
-Of files of the same name and size one syncs, the first that was found: the winner. A winner gets, in this order: the row that was made
-for it; a row at its path; a row of its name and size, which then has moved; a row at its path that was marked as deleted.
+Of files of the same name and size one syncs, the first that was found: the winner. One that is still being written keeps its place and its
+row, though nothing is done about it until it is whole. A winner gets, in this order: the row that was made for it; a row at its path; a row
+of its name and size, which then has moved; a row at its path that was marked as deleted.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _elect(space: Workspace) -> None:
     space.run(
         "INSERT INTO m_winner SELECT w.file_id, w.path_key, w.name_key, w.size_bytes, w.many - 1, r.id FROM"
         f" (SELECT file_id, path_key, name_key, size_bytes, ROW_NUMBER() OVER ({alike} ORDER BY file_id) AS place,"
-        f" COUNT(*) OVER ({alike}) AS many FROM m_fact WHERE reason = '') AS w"
+        f" COUNT(*) OVER ({alike}) AS many FROM m_fact WHERE reason IN ('', '{MatchReason.GROWING.value}')) AS w"
         f" LEFT JOIN sync_targetrow r ON r.file_id = w.file_id AND r.target_id = {space.target.pk:d}"
         " WHERE w.place = 1"
     )

@@ -114,12 +114,12 @@ def _write(space: Workspace, count: int, by: Actor, publish: Publish) -> None:
 
 
 def _release(space: Workspace, part: str, by: Actor) -> None:
-    """Take away matches that are gone, and from the others the rows that they lose."""
+    """Take away matches that are gone, and from the others the rows that they lose; nobody plans anything for those meanwhile."""
     _write_history(space, f"{part} AND kind = 'delete'", by)
     _write_folders(space, f"{part} AND kind = 'delete'")
     space.run(f"DELETE FROM sync_match WHERE id IN (SELECT match_id FROM m_change WHERE {part} AND kind = 'delete')")
     space.run(
-        "UPDATE sync_match SET row_id = NULL WHERE id IN (SELECT match_id FROM m_change"
+        "UPDATE sync_match SET row_id = NULL, action = '' WHERE id IN (SELECT match_id FROM m_change"
         f" WHERE {part} AND kind = 'update' AND old_row_id IS NOT NULL AND row_id IS DISTINCT FROM old_row_id)"
     )
 

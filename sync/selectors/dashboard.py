@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import Max, Sum
 
 from catalog import selectors as library
@@ -219,9 +219,8 @@ def _sums(cells: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
 
 def _location(alias: str) -> str:
     """The name of a database; of a file its last part."""
-    database = settings.DATABASES[alias]
-    name = str(database["NAME"])
-    return PurePath(name).name if database["ENGINE"].endswith("sqlite3") else name
+    name = str(settings.DATABASES[alias]["NAME"])
+    return PurePath(name).name if connections[alias].vendor == "sqlite" else name
 
 
 def _database_bytes() -> int:

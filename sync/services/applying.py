@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Catalog
+from mam.jobs.errors import JobCancelledError
 from mam.jobs.models import LogLevel
 from mam.lib import messages
 from mam.lib.bulk import among, chunks, insert_rows, reserve_ids, update_rows
@@ -25,9 +29,10 @@ from sync.services.history import Actor, Change
 from sync.targets.base import Batch, TargetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mam.jobs.context import JobContext
+    from sync.matching.recompute import Publish
     from sync.targets.base import OttTarget
 
 WAITS_S = (1, 2, 4)  # before an error of the target is met again
@@ -56,32 +61,87 @@ class _Stopped(Exception):
 
 
 def apply(*, plan: Plan, adapter: OttTarget, ctx: JobContext, is_fresh: bool = False) -> Plan:
-    """Bring a plan to its end: applied or partial. `is_fresh`: it was made just now by this job. TargetError when nothing could be done.
+    """Bring a plan to its end: applied or partial; or held, where it has to wait by now. `is_fresh`: it was made just now by this job.
 
-    PlanStaleError, before anything is written, when either side is not as the plan found it.
+    TargetError when nothing could be done. PlanStaleError when either side is not as the plan found it; then nothing is written, or nothing
+    more of a plan that was stopped.
     """
     by = Actor.of_job(ctx)
-    applied = adapter.applied(str(plan.uuid))
-    plan.is_resumed = plan.state == PlanState.APPLYING or bool(applied)
-    if not plan.is_resumed:
-        if not is_fresh:
-            _check_is_current(plan, adapter, by, ctx)
-        ctx.log("sync_applying", rows=plan.total_rows, parts=plan.total_parts)
-    else:
-        ctx.log("sync_resumed", done=applied, parts=plan.total_parts)
-    with ctx.publish():
-        Plan.objects.filter(pk=plan.pk).update(state=PlanState.APPLYING, started_at=plan.started_at or timezone.now(), job_id=ctx.job_id)
     error = None
     try:
-        for parts in chunks(_waiting(plan), TOGETHER):
-            _apply_parts(plan, parts, adapter, ctx, by)
+        _prepare(plan, adapter, ctx, by, is_fresh=is_fresh)
+        if plan.state == PlanState.HELD:
+            return plan
+        _apply_all(plan, _waiting(plan), adapter, ctx, by)
     except _Stopped as stopped:
         error = stopped.error
+    except JobCancelledError:
+        _note_cancelled(plan)
+        raise
     match_touched(by=by, publish=ctx.publish)
     ended = _end(plan, error, ctx)
     if ended.state == PlanState.FAILED and plan.last_error is not None:
         raise plan.last_error
     return ended
+
+
+def _prepare(plan: Plan, adapter: OttTarget, ctx: JobContext, by: Actor, *, is_fresh: bool) -> None:
+    """Find that what the plan says, or what is left of it, is still wanted; begin."""
+    applied = adapter.applied(str(plan.uuid))
+    plan.is_resumed = applied > 0 or plan.state != PlanState.READY
+    if plan.is_resumed:
+        ctx.log("sync_resumed", done=applied, parts=plan.total_parts)
+        _begin(plan, ctx)
+        unknown = max(0, applied - plan.parts.filter(state=PartState.DONE).count())  # here; the first ones that wait are there
+        _apply_all(plan, islice(_waiting(plan), unknown), adapter, ctx, by)
+        _check_is_wanted(plan, ctx, by)
+    elif not is_fresh:
+        _check_is_current(plan, adapter, by, ctx)
+    holds = _holds_of_now(plan) if plan.undo_of_id or not (is_fresh or plan.is_resumed) else []
+    if holds:
+        plan.state, plan.holds = PlanState.HELD, holds
+        with ctx.publish():
+            plan.save(update_fields=["state", "holds"])
+    elif not plan.is_resumed:
+        ctx.log("sync_applying", rows=plan.total_rows, parts=plan.total_parts)
+        _begin(plan, ctx)
+
+
+def _holds_of_now(plan: Plan) -> list[dict[str, Any]]:
+    """Why it has to wait by now: sources may have gone since it was made, and the guard may be another. Not if somebody has approved it."""
+    return [] if plan.approved_at else planning.holds(Target.objects.get(pk=plan.target_id), Counter(plan.counts))
+
+
+def _begin(plan: Plan, ctx: JobContext) -> None:
+    """From now on nothing is known of the target but what it says: whatever happens, the next sync reads it."""
+    plan.state, plan.error_code, plan.error_params = PlanState.APPLYING, "", {}
+    plan.started_at, plan.job_id = plan.started_at or timezone.now(), ctx.job_id
+    with ctx.publish():
+        plan.save(update_fields=["state", "error_code", "error_params", "started_at", "job"])
+        Target.objects.filter(pk=plan.target_id).update(fingerprint="")
+
+
+def _check_is_wanted(plan: Plan, ctx: JobContext, by: Actor) -> None:
+    """What is left of a plan that was stopped is all that is to be done, and nobody has to be asked first. (Undoing: as below.)"""
+    match_touched(by=by, publish=ctx.publish)
+    if plan.undo_of_id or (planning.is_what_is_left(plan) and not _holds_of_now(plan)):
+        return
+    _stop(plan, PlanState.PARTIAL if plan.done_parts else PlanState.STALE, ctx.publish)
+    raise PlanStaleError(plan=plan.pk)
+
+
+def _note_cancelled(plan: Plan) -> None:
+    """Somebody has stopped it: no job goes on with it by itself."""
+    with transaction.atomic():
+        done = Plan.objects.filter(pk=plan.pk).values_list("done_parts", flat=True)[0]
+        if plan.state == PlanState.APPLYING:
+            _stop(plan, PlanState.PARTIAL if done else PlanState.DISCARDED, transaction.atomic)
+
+
+def _stop(plan: Plan, state: PlanState, publish: Publish) -> None:
+    plan.state, plan.finished_at = state, timezone.now()
+    with publish():
+        plan.save(update_fields=["state", "finished_at"])
 
 
 def _check_is_current(plan: Plan, adapter: OttTarget, by: Actor, ctx: JobContext) -> None:
@@ -91,8 +151,7 @@ def _check_is_current(plan: Plan, adapter: OttTarget, by: Actor, ctx: JobContext
     is_same_there = adapter.fingerprint() == plan.target_fingerprint == target.fingerprint
     if plan.undo_of_id or (is_same_there and planning.digest_of_now(target, adapter.batch_rows) == plan.digest):
         return
-    with ctx.publish():
-        Plan.objects.filter(pk=plan.pk).update(state=PlanState.STALE, finished_at=timezone.now())
+    _stop(plan, PlanState.STALE, ctx.publish)
     raise PlanStaleError(plan=plan.pk)
 
 
@@ -101,6 +160,11 @@ def _waiting(plan: Plan) -> Iterator[PlanPart]:
     while part := plan.parts.filter(state=PartState.WAITING, number__gt=number).order_by("number").first():
         yield part
         number = part.number
+
+
+def _apply_all(plan: Plan, parts: Iterable[PlanPart], adapter: OttTarget, ctx: JobContext, by: Actor) -> None:
+    for some in chunks(parts, TOGETHER):
+        _apply_parts(plan, some, adapter, ctx, by)
 
 
 def _apply_parts(plan: Plan, parts: Sequence[PlanPart], adapter: OttTarget, ctx: JobContext, by: Actor) -> None:
@@ -114,10 +178,17 @@ def _apply_parts(plan: Plan, parts: Sequence[PlanPart], adapter: OttTarget, ctx:
             except TargetError as error:
                 _park(plan, part, error, adapter, ctx)
     finally:  # what the target has is noted, whatever stopped us; if that fails too, the target says so next time
-        if done and ctx.interruption is None:
-            _note(plan, done, ctx, by)
+        if done and (publish := _publish_after(ctx)):
+            _note(plan, done, publish, by)
     match_touched(by=by, publish=ctx.publish)
     ctx.progress(plan.done_parts, plan.total_parts)
+
+
+def _publish_after(ctx: JobContext) -> Publish | None:
+    """How the end is written down: whoever was cancelled still has the job; who has lost it or has to go at once writes nothing."""
+    if ctx.interruption is None:
+        return ctx.publish
+    return transaction.atomic if isinstance(ctx.interruption, JobCancelledError) else None
 
 
 def _write(plan: Plan, part: PlanPart, adapter: OttTarget, ctx: JobContext) -> list[str]:
@@ -137,7 +208,7 @@ def _write(plan: Plan, part: PlanPart, adapter: OttTarget, ctx: JobContext) -> l
 
 def _park(plan: Plan, part: PlanPart, error: TargetError, adapter: OttTarget, ctx: JobContext) -> None:
     """Put a batch aside. _Stopped when no other would fare better."""
-    plan.failures_in_a_row += 1
+    plan.failures_in_a_row += not error.is_permanent  # what is wrong with some rows says nothing of the next ones
     plan.last_error = error
     if error.stops_all or plan.failures_in_a_row >= PARKED_IN_A_ROW:
         raise _Stopped(error) from error
@@ -152,9 +223,9 @@ def _park(plan: Plan, part: PlanPart, error: TargetError, adapter: OttTarget, ct
 
 
 # --- what the main database is told -----------------------------------------------------------------------------------
-def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], ctx: JobContext, by: Actor) -> None:
+def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], publish: Publish, by: Actor) -> None:
     written = [(Planned(*one), remote_id) for part, ids in done for one, remote_id in zip(part.actions, ids, strict=True)]
-    with ctx.publish():
+    with publish():
         row_ids = _write_mirror(plan, written)
         catalogs = _catalogs(plan, [one.file_id for one, _ in written if one.file_id])
         settled = settling.settle(plan.target, [(one.match_id, pk) for (one, _), pk in zip(written, row_ids, strict=True) if one.match_id])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from catalog.choices import SourceState
 from ingest.models import Scan, ScanMode, ScanState
 from mam.lib.bulk import chunks
-from sync.choices import Action, HoldReason, PlanState
-from sync.models import Match, Plan, PlanPart, TargetRow
+from sync.choices import Action, HoldReason, PartState, PlanState
+from sync.models import Match, Plan, PlanPart, Target, TargetRow
 from sync.services.documents import Planned, pack
 from sync.services.mirror import as_target_file
 from sync.targets.base import FileFields, TargetFile
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from mam.accounts.models import User
     from sync.matching.recompute import Publish
-    from sync.models import Target
-
 # Rows go away from paths before others come there.
 ORDER = (Action.UPDATE, Action.RESTORE, Action.DELETE, Action.INSERT)
 _FILE = ("file__video_codec", "file__width_px", "file__height_px", "file__duration_ms", "file__content_id")
@@ -63,6 +61,22 @@ def digest_of_now(target: Target, batch_rows: int) -> str:
     return str(digest.hexdigest())
 
 
+def is_what_is_left(plan: Plan) -> bool:
+    """Whether what of a plan is not done is all that is to be done now, and so. In any order: what was done has made some of it free."""
+    parts = plan.parts.exclude(state=PartState.DONE).order_by("number").iterator(chunk_size=_PARTS_AT_ONCE)
+    target = Target.objects.get(pk=plan.target_id)
+    return _sum_of(Planned(*one) for part in parts for one in part.actions) == _sum_of(actions(target))
+
+
+def _sum_of(planned: Iterable[Planned]) -> tuple[int, int]:
+    """How many, and the sum of their hashes, which does not depend on their order."""
+    count = total = 0
+    for one in planned:
+        count += 1
+        total += int.from_bytes(hashlib.sha256(json.dumps(one).encode()).digest())
+    return count, total
+
+
 def _new_digest(target: Target) -> Any:
     return hashlib.sha256(target.fingerprint.encode())
 
@@ -84,6 +98,8 @@ def _read(target: Target, action: Action) -> Iterator[Planned]:
         stored = TargetRow.objects.in_bulk([one[2] for one in part if one[2]])
         for match_id, file_id, row_id, *values in part:
             row = stored.get(row_id) if row_id else None
+            if row is None and action is not Action.INSERT:
+                continue  # somebody is matching it anew
             before, after = _before_and_after(target, action, row, values)
             yield Planned(action.value, match_id, file_id, row.pk if row else None, row.remote_id if row else "", before, after)
 
@@ -101,26 +117,26 @@ def _before_and_after(target: Target, action: Action, row: TargetRow | None, val
 def _in_order(target: Target) -> Iterable[Planned]:
     """Rows whose new path is the old one of another row that moves come after that: a target may want its paths to be unique."""
     leaving = set(Match.objects.filter(target=target, action=Action.UPDATE).values_list("row__path", flat=True).iterator())
-    waiting: dict[str, Planned] = {}  # by the path that it leaves
+    waiting: defaultdict[str, list[Planned]] = defaultdict(list)  # by the path that they leave
     for one in _read(target, Action.UPDATE):
         before, after = (one.before or [""])[0], (one.after or [""])[0]
         if after != before and after in leaving:
-            waiting[before] = one
+            waiting[before].append(one)
         else:
             yield one
     yield from _unwound(waiting)
 
 
-def _unwound(waiting: dict[str, Planned]) -> Iterator[Planned]:
+def _unwound(waiting: dict[str, list[Planned]]) -> Iterator[Planned]:
     """Each after the one at whose path it will be; those of a circle one after the other."""
     while waiting:
         chain_of = [next(iter(waiting))]
-        following = (waiting[chain_of[-1]].after or [""])[0]
+        following = (waiting[chain_of[-1]][0].after or [""])[0]
         while following in waiting and following not in chain_of:
             chain_of.append(following)
-            following = (waiting[following].after or [""])[0]
+            following = (waiting[following][0].after or [""])[0]
         for path in reversed(chain_of):
-            yield waiting.pop(path)
+            yield from waiting.pop(path)
 
 
 # --- the guard --------------------------------------------------------------------------------------------------------
@@ -146,5 +162,5 @@ def _holds_of_sources(target: Target) -> Iterator[dict[str, Any]]:
         last = scans.first()
         if source.state == SourceState.OFFLINE:
             yield {"code": HoldReason.SOURCE_OFFLINE, "params": {"source": source.name}}
-        elif last is None or last.state != ScanState.DONE:
+        elif last is None or last.state != ScanState.DONE or last.unreadable_directories:
             yield {"code": HoldReason.SCAN_INCOMPLETE, "params": {"source": source.name}}

@@ -95,6 +95,7 @@ def change_target(*, target: Target, user: User | None, **values: Unpack[TargetC
     if _OF_PLACE & after.keys():  # nothing is known of where it is now
         row.state, row.state_code, row.state_params, row.state_at = TargetState.UNKNOWN, "", {}, timezone.now()
         row.fingerprint, row.read_at, row.size_bytes = "", None, None
+        row.works.all().delete()
     if row.next_sync_at and "interval_s" in after:
         row.next_sync_at = min(row.next_sync_at, timezone.now() + timedelta(seconds=row.interval_s))
     with name_is_free(row.name):

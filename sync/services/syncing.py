@@ -17,7 +17,7 @@ from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
 from sync.choices import HistoryEvent, HistorySide, PlanState, TargetState
-from sync.errors import ApprovalReasonMissingError, PlanStateError, PlanUndoneError, SyncBusyError, TargetError
+from sync.errors import ApprovalReasonMissingError, PlanStaleError, PlanStateError, PlanUndoneError, SyncBusyError, TargetError
 from sync.matching.notes import is_behind
 from sync.matching.recompute import match_touched
 from sync.models import Plan, Target
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SYNC_JOB, PLAN_JOB, APPLY_JOB, RECONCILE_JOB = "sync.sync", "sync.plan", "sync.apply", "sync.reconcile"
 MATCH_JOB = "sync.match"
+ACTIVE = (JobState.RUNNING, JobState.QUEUED)
+_TO_BE_APPLIED = (PlanState.READY, PlanState.FAILED, PlanState.PARTIAL, PlanState.APPLYING)
 RETRY_S = 60  # after a sync that failed
 REASON_MAX = 1000
 
@@ -81,7 +83,7 @@ def make_plan(*, target: Target, user: User | None) -> Job:
 def apply_plan(*, plan: Plan, user: User | None) -> Job:
     """Have a plan applied that is ready, or one gone on with that was stopped. PlanStateError."""
     check_access(user, RUN)
-    row = _lock(plan, PlanState.READY, PlanState.FAILED, PlanState.PARTIAL, PlanState.APPLYING)
+    row = _lock(plan, *_TO_BE_APPLIED)
     return _go(row, user)
 
 
@@ -114,6 +116,8 @@ def discard_plan(*, plan: Plan, user: User | None) -> Plan:
     """Say that a plan shall not be applied. PlanStateError when it has been, or is being."""
     check_access(user, RUN)
     row = _lock(plan, PlanState.READY, PlanState.HELD)
+    if row.job is not None and row.job.kind == APPLY_JOB and row.job.state in ACTIVE:
+        raise PlanStateError(plan=row.pk, state=PlanState.APPLYING)
     row.state, row.finished_at = PlanState.DISCARDED, timezone.now()
     row.save()
     return row
@@ -121,13 +125,16 @@ def discard_plan(*, plan: Plan, user: User | None) -> Plan:
 
 @transaction.atomic
 def undo_plan(*, plan: Plan, user: User | None) -> Job:
-    """Have the rows made what they were before the plan. The schedule rests then, or it would do the same again.
+    """Have the rows made what they were before the plan, as far as the guard lets. The schedule rests then, or it would do the same again.
 
     PlanStateError for a plan that changed nothing, PlanUndoneError.
     """
     check_access(user, RUN)
     row = _lock(plan, PlanState.APPLIED, PlanState.PARTIAL, PlanState.FAILED)
-    if Plan.objects.filter(undo_of=row).exclude(state__in=[PlanState.STALE, PlanState.DISCARDED]).exists():
+    if not row.done_parts:
+        raise PlanStateError(plan=row.pk, state=row.state)
+    Plan.objects.filter(undo_of=row, state=PlanState.DISCARDED, done_parts=0).delete()
+    if Plan.objects.filter(undo_of=row).exists():
         raise PlanUndoneError(plan=row.pk)
     if Target.objects.filter(pk=row.target_id, is_automatic=True).update(is_automatic=False):
         change = Change(
@@ -159,7 +166,7 @@ def _go(plan: Plan, user: User | None) -> Job:
 def _enqueue(kind: str, target: Target, user: User | None, **params: int) -> Job:
     """One job at a time works on a target: who asks for what is being done gets that. SyncBusyError when another thing waits already."""
     key, wanted = f"sync:{target.pk}", {"target_id": target.pk, **params}
-    for job in Job.objects.filter(key=key, state__in=[JobState.RUNNING, JobState.QUEUED]).order_by("-pk"):
+    for job in Job.objects.filter(key=key, state__in=ACTIVE).order_by("-pk"):
         if (job.kind, job.params) == (kind, wanted) and not job.cancel_requested:
             return job
         if job.state == JobState.QUEUED:
@@ -228,7 +235,16 @@ def run_plan(ctx: JobContext) -> dict[str, Any]:
 def run_apply(ctx: JobContext) -> dict[str, Any]:
     """Apply a plan that was made before."""
     plan = Plan.objects.select_related("target").get(pk=ctx.params["plan_id"])
-    return _with_target(ctx, lambda _target, adapter: applying.result_of(applying.apply(plan=plan, adapter=adapter, ctx=ctx)))
+    if plan.state not in _TO_BE_APPLIED:  # it was discarded, or another job was faster
+        raise PlanStateError(plan=plan.pk, state=plan.state)
+
+    def act(target: Target, adapter: OttTarget) -> dict[str, Any]:
+        ended = applying.apply(plan=plan, adapter=adapter, ctx=ctx)
+        if ended.state == PlanState.HELD:
+            _tell_hold(target, ended, ctx)
+        return applying.result_of(ended)
+
+    return _with_target(ctx, act)
 
 
 def run_reconcile(ctx: JobContext) -> dict[str, Any]:
@@ -258,7 +274,10 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
     ctx.log("sync_started", target=target.name)
     unfinished = Plan.objects.filter(target=target, state=PlanState.APPLYING).order_by("pk").first()
     if unfinished is not None:  # of a job that was killed
-        return applying.result_of(applying.apply(plan=unfinished, adapter=adapter, ctx=ctx))
+        try:
+            return applying.result_of(applying.apply(plan=unfinished, adapter=adapter, ctx=ctx))
+        except PlanStaleError as error:  # what is left of it is another plan's now
+            ctx.log("sync_target_error", level=LogLevel.WARNING, error=str(error))
     plan = _plan(target, adapter, ctx)
     if plan is None:
         _publish_works(target, adapter, ctx)
@@ -280,7 +299,7 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     """A new plan, in the place of those that wait, unless one of them says the same; None when there is nothing to do."""
     look(target, adapter, ctx)
     plan = planning.make(target=target, batch_rows=adapter.batch_rows, user=_user_of(ctx), publish=ctx.publish)
-    waiting = Plan.objects.filter(target=target, state__in=[PlanState.READY, PlanState.HELD], undo_of=None)
+    waiting = Plan.objects.filter(target=target, state__in=[PlanState.READY, PlanState.HELD], undo_of=None, approved_at=None)
     same = waiting.filter(digest=plan.digest, state=plan.state).exclude(pk=plan.pk).first() if plan else None
     if plan and same:  # somebody may be reading it
         with ctx.publish():
@@ -296,10 +315,14 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     counts = {action: plan.counts.get(action, 0) for action in planning.ORDER}
     ctx.log("sync_planned", plan=plan.pk, **counts)
     if plan.state == PlanState.HELD:
-        ctx.log("sync_held", level=LogLevel.WARNING, plan=plan.pk)
-        if not same:
-            alerts.announce_hold(target=target, plan=plan)
+        _tell_hold(target, plan, ctx, is_new=not same)
     return plan
+
+
+def _tell_hold(target: Target, plan: Plan, ctx: JobContext, *, is_new: bool = True) -> None:
+    ctx.log("sync_held", level=LogLevel.WARNING, plan=plan.pk)
+    if is_new:
+        alerts.announce_hold(target=target, plan=plan)
 
 
 def _user_of(ctx: JobContext) -> User | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -132,6 +133,26 @@ def test_foreign_keys_hold_again(database: Any) -> None:
     with database.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys")
         assert cursor.fetchone() == (1,)
+
+
+def test_none_is_kept_for_long(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = under(database)
+    database.close()
+    monkeypatch.setattr("mam.lib.sqlite.base.KEPT_S", 0)
+    assert under(database) is not first
+
+
+def test_a_child_has_none_of_its_parents(database: Any, path: Path) -> None:
+    database.ensure_connection()
+    database.close()
+    assert database._connection_pools[str(path)]
+    database._pools_lock.acquire()  # by another thread, just when the process forks
+    child = os.fork()
+    if not child:
+        database.close_pool()
+        os._exit(bool(database._connection_pools.get(str(path))))
+    database._pools_lock.release()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_only_some_are_kept(database: Any, path: Path) -> None:

@@ -100,7 +100,7 @@ def test_a_batch_that_fails_is_put_aside_and_the_rest_goes_on(
     assert len(paths()) == 7
 
 
-def test_a_target_that_takes_nothing_any_more_stops_the_run(
+def test_a_target_that_refuses_every_row_is_asked_for_each_of_them(
     source: Source, target: Target, ott_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DatabaseTarget, "batch_rows", 1)
@@ -111,7 +111,7 @@ def test_a_target_that_takes_nothing_any_more_stops_the_run(
         make_file(f"b/{number}.mp4", source=source)
     sync(target)
     plan = Plan.objects.latest("pk")
-    assert (plan.state, plan.parked_parts, plan.done_parts) == (PlanState.FAILED, applying.PARKED_IN_A_ROW - 1, 0)
+    assert (plan.state, plan.parked_parts, plan.done_parts) == (PlanState.FAILED, 8, 0)
     assert paths() == ["a/0.mp4"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.choices import Presence, SourceState
-from catalog.models import MediaFile, Source
+from catalog.models import Source
 from ingest.models import ScanState
 from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.models import Job, JobLog, JobState
@@ -19,7 +19,8 @@ from sync.choices import HistoryEvent, MatchStatus, PlanState
 from sync.models import DriftReport, HistoryRow, Match, Plan, Target, TargetRow
 from sync.ott.models import OttContent, OttFile
 from sync.services import syncing
-from tests.factories import make_content, make_file, make_folder, make_scan, make_source, make_user
+from tests.factories import make_content, make_file, make_scan, make_source, make_user
+from tests.sync.driving import move, rows, run, set_presence, sync
 from tests.sync.factories import make_target
 
 if TYPE_CHECKING:
@@ -43,32 +44,6 @@ def target(source: Source) -> Target:
 @pytest.fixture
 def operator() -> User:
     return make_user("operator")
-
-
-def run() -> Job:
-    """What waits; the last job of sync."""
-    run_pending()
-    return Job.objects.filter(kind__in=[syncing.SYNC_JOB, syncing.APPLY_JOB, syncing.PLAN_JOB, syncing.RECONCILE_JOB]).latest("pk")
-
-
-def sync(target: Target) -> dict[str, Any]:
-    """A sync that succeeds; its result."""
-    syncing.request_sync(target=target, user=None)
-    job = run()
-    assert job.state == JobState.SUCCEEDED, job.error_text
-    return dict(job.result or {})
-
-
-def rows() -> list[tuple[str, str]]:
-    return list(OttFile.objects.using("ott").order_by("id").values_list("nas_path", "status"))
-
-
-def move(file: MediaFile, folder: str) -> None:
-    MediaFile.objects.filter(pk=file.pk).update(folder=make_folder(file.source, folder))
-
-
-def set_presence(file: MediaFile, presence: Presence) -> None:
-    MediaFile.objects.filter(pk=file.pk).update(presence=presence)
 
 
 def test_a_new_file_goes_up(source: Source, target: Target) -> None:

@@ -155,7 +155,9 @@ def test_a_ready_plan_is_applied_and_a_held_one_is_not(operator_api: APIClient, 
 
 def test_an_applied_plan_is_undone_by_another_one_once(operator_api: APIClient, target: Target) -> None:
     plan = make_plan(target, [[planned(remote_id="5")]], state=PlanState.APPLIED)
+    assert operator_api.post(f"/api/plans/{plan.pk}/undo").json()["code"] == "plan_state"  # it has changed nothing
     PlanPart.objects.filter(plan=plan).update(state=PartState.DONE, remote_ids=["5"])
+    Plan.objects.filter(pk=plan.pk).update(done_parts=1)
     assert operator_api.post(f"/api/plans/{plan.pk}/undo").status_code == 202
     undo = Plan.objects.get(undo_of=plan)
     assert get(operator_api, f"/api/plans/{plan.pk}")["undone_by"] == undo.pk
