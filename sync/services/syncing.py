@@ -335,7 +335,8 @@ def _with_target(ctx: JobContext, act: Callable[[Target, OttTarget], dict[str, A
     ensure_sources(target)
     try:
         with open_target(target) as adapter:
-            adapter.prepare()
+            if is_sync or not adapter.exists():  # whoever only looks changes nothing of what is there
+                adapter.prepare()
             result = act(target, adapter)
     except TargetError as error:
         ctx.log("sync_target_error", level=LogLevel.ERROR, error=str(error))

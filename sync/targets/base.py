@@ -110,6 +110,10 @@ class OttTarget(Protocol):
         """Answers also while the target is away, and makes nothing there."""
         ...
 
+    def exists(self) -> bool:
+        """Whether there is anything that can be read, though it may not be prepared. Makes nothing. Refuses what is no target of ours."""
+        ...
+
     def prepare(self) -> None:
         """Make what is missing there, and take nothing away; idempotent. Refuses what is no target of ours."""
         ...

@@ -221,6 +221,18 @@ def test_rows_that_another_program_has_changed_stop_only_their_batches(
     assert states == [PartState.PARKED] * 3 + [PartState.DONE] * 5
 
 
+def test_a_reconciliation_changes_nothing_of_what_another_program_has_made(source: Source, target: Target, ott_file: Path) -> None:
+    with closing(sqlite3.connect(ott_file)) as connection, connection:
+        connection.execute("CREATE TABLE files (id INTEGER PRIMARY KEY, nas_path TEXT, size_bytes INTEGER, extra TEXT)")
+        connection.execute("INSERT INTO files VALUES (1, 'a.mp4', 5, 'x')")
+    before = ott_file.read_bytes()
+    syncing.request_reconcile(target=target, user=None)
+    assert run().state == JobState.SUCCEEDED
+    connections["ott"].close()
+    assert ott_file.read_bytes() == before
+    assert TargetRow.objects.get().path == "a.mp4"
+
+
 # --- plans that were stopped ------------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("row_by_row")
 def test_what_is_left_of_a_plan_is_not_done_once_it_is_not_wanted_any_more(

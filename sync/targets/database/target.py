@@ -84,6 +84,13 @@ class DatabaseTarget:
         except TargetError:
             return TargetInfo(self._name, location)
 
+    def exists(self) -> bool:
+        """As in `OttTarget`."""
+        if self._path is not None and not sqlite_file.tables(self._path):
+            return False
+        with self._session() as connection:
+            return FILES in layouts.tables(connection)
+
     def prepare(self) -> None:
         """As in `OttTarget`. TargetTableError and its kin, TargetNotDatabaseError: then nothing was changed."""
         self.close()

@@ -59,6 +59,10 @@ class FirestoreTarget:
         """As in `OttTarget`; nobody is asked."""
         return TargetInfo(self._name, self._location)
 
+    def exists(self) -> bool:
+        """As in `OttTarget`: a collection without documents can be read too."""
+        return True
+
     def prepare(self) -> None:
         """As in `OttTarget`: collections are made by what is written to them, so this looks whether we may write."""
         with self._session() as client:

@@ -50,6 +50,7 @@ def test_what_is_written_is_read(target: OttTarget) -> None:
 
 
 def test_an_empty_target_has_nothing(target: OttTarget) -> None:
+    assert target.exists()
     assert list(target.read_files()) == []
     assert target.find_by_id(["1"]) == {}
     assert target.find_by_path(["a"]) == {}
