@@ -122,7 +122,7 @@ def _begin(plan: Plan, ctx: JobContext) -> None:
 
 
 def _check_is_wanted(plan: Plan, ctx: JobContext, by: Actor) -> None:
-    """What is left of a plan that was stopped is all that is to be done, and nobody has to be asked first. (Undoing: as below.)"""
+    """What is left of a plan that was stopped is all that is to be done, and nobody has to be asked first. (Undoing looks at the rows.)"""
     match_touched(by=by, publish=ctx.publish)
     if plan.undo_of_id or (planning.is_what_is_left(plan) and not _holds_of_now(plan)):
         return

@@ -238,13 +238,7 @@ def run_apply(ctx: JobContext) -> dict[str, Any]:
     if plan.state not in _TO_BE_APPLIED:  # it was discarded, or another job was faster
         raise PlanStateError(plan=plan.pk, state=plan.state)
 
-    def act(target: Target, adapter: OttTarget) -> dict[str, Any]:
-        ended = applying.apply(plan=plan, adapter=adapter, ctx=ctx)
-        if ended.state == PlanState.HELD:
-            _tell_hold(target, ended, ctx)
-        return applying.result_of(ended)
-
-    return _with_target(ctx, act)
+    return _with_target(ctx, lambda _target, adapter: _apply(plan, adapter, ctx))
 
 
 def run_reconcile(ctx: JobContext) -> dict[str, Any]:
@@ -275,7 +269,7 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
     unfinished = Plan.objects.filter(target=target, state=PlanState.APPLYING).order_by("pk").first()
     if unfinished is not None:  # of a job that was killed
         try:
-            return applying.result_of(applying.apply(plan=unfinished, adapter=adapter, ctx=ctx))
+            return _apply(unfinished, adapter, ctx)
         except PlanStaleError as error:  # what is left of it is another plan's now
             ctx.log("sync_target_error", level=LogLevel.WARNING, error=str(error))
     plan = _plan(target, adapter, ctx)
@@ -285,7 +279,15 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
     if plan.state == PlanState.HELD:
         return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "state": PlanState.HELD, "plan": plan.pk}
     _publish_works(target, adapter, ctx)
-    return applying.result_of(applying.apply(plan=plan, adapter=adapter, ctx=ctx, is_fresh=True))
+    return _apply(plan, adapter, ctx, is_fresh=True)
+
+
+def _apply(plan: Plan, adapter: OttTarget, ctx: JobContext, *, is_fresh: bool = False) -> dict[str, Any]:
+    """What came of it."""
+    ended = applying.apply(plan=plan, adapter=adapter, ctx=ctx, is_fresh=is_fresh)
+    if ended.state == PlanState.HELD:
+        _tell_hold(plan.target, ended, ctx)
+    return applying.result_of(ended)
 
 
 def _publish_works(target: Target, adapter: OttTarget, ctx: JobContext) -> None:
