@@ -26,9 +26,8 @@ from sync.ott.models import OttFile
 from sync.services import applying, planning, syncing
 from sync.services.history import Actor
 from sync.targets.database import DatabaseTarget
-from tests.factories import make_file, make_scan, make_source, make_user
+from tests.factories import make_file, make_scan, make_user
 from tests.sync.driving import move, rows, run, set_presence, sync
-from tests.sync.factories import make_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +36,6 @@ if TYPE_CHECKING:
     from mam.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "ott"]), pytest.mark.usefixtures("ott_file")]
-
-
-@pytest.fixture
-def source() -> Source:
-    source = make_source("ARCHIVE")
-    make_scan(source, state=ScanState.DONE, mode="full", finished_at=timezone.now())
-    return source
-
-
-@pytest.fixture
-def target(source: Source) -> Target:
-    return make_target("OTT", sources={source: ""}, guard_percent=100)
 
 
 @pytest.fixture

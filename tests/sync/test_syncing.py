@@ -19,31 +19,13 @@ from sync.choices import HistoryEvent, MatchStatus, PlanState
 from sync.models import DriftReport, HistoryRow, Match, Plan, Target, TargetRow
 from sync.ott.models import OttContent, OttFile
 from sync.services import syncing
-from tests.factories import make_content, make_file, make_scan, make_source, make_user
+from tests.factories import make_content, make_file, make_scan, make_user
 from tests.sync.driving import move, rows, run, set_presence, sync
-from tests.sync.factories import make_target
 
 if TYPE_CHECKING:
     from mam.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "ott"]), pytest.mark.usefixtures("ott_file")]
-
-
-@pytest.fixture
-def source() -> Source:
-    source = make_source("ARCHIVE")
-    make_scan(source, state=ScanState.DONE, mode="full", finished_at=timezone.now())
-    return source
-
-
-@pytest.fixture
-def target(source: Source) -> Target:
-    return make_target("OTT", sources={source: ""}, guard_percent=100)
-
-
-@pytest.fixture
-def operator() -> User:
-    return make_user("operator")
 
 
 def test_a_new_file_goes_up(source: Source, target: Target) -> None:
