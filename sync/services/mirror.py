@@ -107,6 +107,8 @@ def refresh(
         found.gone += len(part)
     info = adapter.info()
     with publish():
+        if is_thorough or found.gone:  # somebody may have taken works away too: the next sync tells of all of them
+            target.works.all().delete()
         Target.objects.filter(pk=target.pk).update(fingerprint=fingerprint, read_at=timezone.now(), size_bytes=info.size_bytes)
     target.refresh_from_db()
     return found

@@ -22,11 +22,11 @@ from sync.matching import recompute
 from sync.matching.recompute import match_touched
 from sync.matching.touches import touch_rows
 from sync.models import Match, Plan, PlanPart, Target, TargetRow
-from sync.ott.models import OttFile
+from sync.ott.models import OttContent, OttFile
 from sync.services import applying, planning, syncing
 from sync.services.history import Actor
 from sync.targets.database import DatabaseTarget
-from tests.factories import make_file, make_scan, make_user
+from tests.factories import make_content, make_file, make_scan, make_user
 from tests.sync.driving import move, rows, run, set_presence, sync
 
 if TYPE_CHECKING:
@@ -206,6 +206,16 @@ def test_rows_that_another_program_has_changed_stop_only_their_batches(
     assert sync(target)["state"] == PlanState.PARTIAL
     states = list(Plan.objects.latest("pk").parts.order_by("number").values_list("state", flat=True))
     assert states == [PartState.PARKED] * 3 + [PartState.DONE] * 5
+
+
+def test_works_that_another_program_takes_away_come_back_after_a_reconciliation(source: Source, target: Target) -> None:
+    make_file("WSOP/a.mp4", source=source, content=make_content(title="Day 1"))
+    sync(target)
+    OttContent.objects.using("ott").all().delete()
+    syncing.request_reconcile(target=target, user=None)
+    run()
+    sync(target)
+    assert OttContent.objects.using("ott").get().name == "Day 1"
 
 
 def test_a_reconciliation_changes_nothing_of_what_another_program_has_made(source: Source, target: Target, ott_file: Path) -> None:
