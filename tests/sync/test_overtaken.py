@@ -153,7 +153,7 @@ def test_nothing_is_planned_for_a_match_that_is_between_two_rows(source: Source,
     TargetRow.objects.update(file=None)
     TargetRow.objects.filter(path="WSOP/a.mp4").update(path="X/b.mp4", path_key="x/b.mp4", name_key="b.mp4")
     TargetRow.objects.filter(path="WSOP/b.mp4").update(path="X/a.mp4", path_key="x/a.mp4", name_key="a.mp4")
-    touch_rows(TargetRow.objects.values_list("pk", flat=True))
+    touch_rows(list(TargetRow.objects.values_list("pk", flat=True)))
     match()
     assert seen
     assert all(one.before is not None for one in seen)
