@@ -53,10 +53,11 @@ def handles_on(path: Path) -> int:
 
 
 def open_databases() -> int:
-    """Database connections in use: those out of the pool on PostgreSQL, descriptors of the file on SQLite."""
+    """Database connections in use: those out of the pool on PostgreSQL, descriptors of the file on SQLite that are not kept for others."""
     if isinstance(connection, PostgresConnection):
         pool = connection.pool.get_stats()
         return int(pool.get("pool_size", 0) - pool.get("pool_available", 0))
+    connection.close_pool()
     return handles_on(Path(connection.settings_dict["NAME"]))
 
 
