@@ -57,7 +57,7 @@ def open_databases() -> int:
     if isinstance(connection, PostgresConnection):
         pool = connection.pool.get_stats()
         return int(pool.get("pool_size", 0) - pool.get("pool_available", 0))
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # of mam.lib.sqlite
     return handles_on(Path(connection.settings_dict["NAME"]))
 
 
