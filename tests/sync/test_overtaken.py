@@ -230,6 +230,22 @@ def test_a_reconciliation_changes_nothing_of_what_another_program_has_made(sourc
     assert TargetRow.objects.get().path == "a.mp4"
 
 
+@pytest.mark.usefixtures("row_by_row")
+def test_a_target_that_takes_nothing_any_more_stops_the_run(source: Source, target: Target, before_writing: Callable[..., None]) -> None:
+    for number in range(8):
+        make_file(f"b/{number}.mp4", source=source)
+
+    def refuse(*_args: Any) -> None:
+        raise errors.TargetBusyError(target="x")
+
+    before_writing(refuse)
+    syncing.request_sync(target=target, user=None)
+    assert run().state == JobState.FAILED
+    plan = Plan.objects.earliest("pk")
+    assert (plan.state, plan.parked_parts, plan.done_parts) == (PlanState.FAILED, applying.PARKED_IN_A_ROW - 1, 0)
+    assert rows() == []
+
+
 # --- plans that were stopped ------------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("row_by_row")
 def test_what_is_left_of_a_plan_is_not_done_once_it_is_not_wanted_any_more(
