@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery
 from catalog.models import Source
 from catalog.selectors import list_sources
 from ingest.models import MissingHold, Scan
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job
 
 if TYPE_CHECKING:
     from catalog.models import Folder
@@ -34,7 +34,7 @@ def list_source_status(*, user: User) -> list[SourceStatus]:
     newest = Scan.objects.filter(source=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     scans = {scan.source_id: scan for scan in Scan.objects.filter(pk__in=Source.objects.values_list(Subquery(newest)))}
     keys = [f"{kind}:{card.source.pk}" for card in cards for kind in ("scan", "probe")]
-    active = Job.objects.filter(key__in=keys, state__in=(JobState.QUEUED, JobState.RUNNING)).order_by("state", "-pk")
+    active = Job.objects.filter(key__in=keys, state__in=ACTIVE).order_by("state", "-pk")
     jobs = {int(job.key.partition(":")[2]): job for job in active}
     holds: dict[int, list[MissingHold]] = {}
     for hold in MissingHold.objects.filter(decision=MissingHold.Decision.OPEN).select_related("folder"):

@@ -23,6 +23,9 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)  # jobs that wait or work
+
+
 class JobPriority(models.IntegerChoices):
     HIGH = 0, _("High")
     NORMAL = 50, _("Normal")
@@ -112,7 +115,7 @@ class Job(models.Model):
     @property
     def can_be_cancelled(self) -> bool:
         """Whether it has not ended, and nobody asked for its end."""
-        return self.state in {JobState.QUEUED, JobState.RUNNING} and not self.cancel_requested
+        return self.state in ACTIVE and not self.cancel_requested
 
     @property
     def can_be_retried(self) -> bool:

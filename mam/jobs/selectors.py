@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Max
 
-from mam.jobs.models import Job, JobLog, JobState
+from mam.jobs.models import ACTIVE, Job, JobLog, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def count_active() -> dict[str, int]:
 
 def list_active_ids(*, kinds: Sequence[str]) -> list[int]:
     """Ids of the jobs of some kinds that run or wait, at most COUNT_LIMIT."""
-    active = Job.objects.filter(state__in=(JobState.RUNNING, JobState.QUEUED), kind__in=kinds)
+    active = Job.objects.filter(state__in=ACTIVE, kind__in=kinds)
     return list(active.order_by("pk").values_list("pk", flat=True)[:COUNT_LIMIT])
 
 

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.choices import Presence
-from mam.jobs.models import JobPriority, JobState
+from mam.jobs.models import ACTIVE, JobPriority
 from mam.lib.storages import ObjectMissingError
 from streaming.choices import ObjectState, RenditionState
 from streaming.models import Rendition, StoredObject
@@ -171,7 +171,7 @@ def _mark(states: dict[int, ObjectState]) -> None:
 
 def count_left_damaged() -> int:
     """How many renditions are damaged without a job that makes them again."""
-    return _damaged().exclude(state=RenditionState.WANTED, job__state__in=[JobState.QUEUED, JobState.RUNNING]).count()
+    return _damaged().exclude(state=RenditionState.WANTED, job__state__in=ACTIVE).count()
 
 
 def _damaged() -> QuerySet[Rendition]:

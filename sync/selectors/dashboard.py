@@ -14,7 +14,7 @@ from django.db.models import Max, Sum
 from catalog import selectors as library
 from catalog.choices import FileKind, SourceState
 from mam.accounts.access import require
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job, JobState
 from sync.choices import Action, Adapter, MatchReason, MatchStatus, PlanState, TargetState
 from sync.models import MatchCell, Plan, Target
 from sync.selectors.scope import VIEW
@@ -147,7 +147,7 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
 
 def list_target_jobs(target: Target) -> list[Job]:
     """Those that work on the target, then those that will."""
-    jobs = Job.objects.filter(key=JOB_KEY.format(pk=target.pk), state__in=[JobState.RUNNING, JobState.QUEUED])
+    jobs = Job.objects.filter(key=JOB_KEY.format(pk=target.pk), state__in=ACTIVE)
     return list(jobs.select_related("requested_by").order_by("-state", "pk"))
 
 

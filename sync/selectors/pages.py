@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Subquery, Sum
 
 from catalog.models import Catalog, Folder, MediaFile, Source
 from ingest.models import Scan, ScanMode
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job
 from sync.choices import Action, HistoryEvent, PartState
 from sync.models import DriftReport, HistoryRow, MatchCell, Plan, PlanPart, TargetSource
 from sync.selectors.dashboard import JOB_KEY
@@ -53,7 +53,7 @@ def list_source_lines(target: Target) -> list[SourceLine]:
 def list_active_jobs(target: Target, source_ids: Iterable[int]) -> list[Job]:
     """What is being done, or waits to be, with the target, the matches and the sources: what runs first. One query."""
     keys = [JOB_KEY.format(pk=target.pk), MATCH_JOB, *(f"scan:{pk}" for pk in source_ids)]
-    jobs = Job.objects.filter(key__in=keys, state__in=[JobState.RUNNING, JobState.QUEUED])
+    jobs = Job.objects.filter(key__in=keys, state__in=ACTIVE)
     return list(jobs.select_related("requested_by").order_by("-state", "pk"))
 
 

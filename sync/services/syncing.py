@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalog.models import Source
 from catalog.services.common import check_access, lock
 from mam.accounts.models import User
-from mam.jobs.models import Job, JobPriority, JobState, LogLevel
+from mam.jobs.models import ACTIVE, Job, JobPriority, JobState, LogLevel
 from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 SYNC_JOB, PLAN_JOB, APPLY_JOB, RECONCILE_JOB = "sync.sync", "sync.plan", "sync.apply", "sync.reconcile"
 MATCH_JOB = "sync.match"
-ACTIVE = (JobState.RUNNING, JobState.QUEUED)
 _TO_BE_APPLIED = (PlanState.READY, PlanState.FAILED, PlanState.PARTIAL, PlanState.APPLYING)
 RETRY_S = 60  # after a sync that failed
 REASON_MAX = 1000

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mam.jobs.models import JobState
+from mam.jobs.models import ACTIVE
 from mam.lib.errors import MamError
 from mam.lib.keyset import keyset_page
 from mam.lib.messages import fill
@@ -141,7 +141,7 @@ def _detail(request: MemberRequest, plan: Plan, form: ApprovalForm, status: int 
         return render(request, "sync/_plan_actions.html", actions)
     may_run = request.user.has_perm(RUN)
     undone_by = getattr(plan, "undone_by", None)
-    is_active = plan.job is not None and plan.job.state in {JobState.QUEUED, JobState.RUNNING}
+    is_active = plan.job is not None and plan.job.state in ACTIVE
     context: dict[str, Any] = {
         **actions,
         "plan": plan,

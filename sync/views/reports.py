@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from mam.jobs.models import JobState
+from mam.jobs.models import ACTIVE
 from mam.lib.downloads import download
 from mam.lib.keyset import keyset_page
 from mam.templatetags.mam_format import message_text
@@ -73,7 +73,7 @@ def report_detail(request: MemberRequest, report_id: int) -> HttpResponse:
         "sign_tabs": [everything, *tabs] if len(tabs) > 1 else [],
         "counts": counts_of(report),
         "is_equal": is_equal(report),
-        "job": report.job if report.job and report.job.state in {JobState.QUEUED, JobState.RUNNING} else None,
+        "job": report.job if report.job and report.job.state in ACTIVE else None,
     }
     if is_part(request, "results"):
         return render(request, "sync/_report_lines.html", context)

@@ -14,7 +14,7 @@ from catalog.models import Source
 from ingest.models import ScanMode
 from ingest.services import scans
 from mam.jobs import runner
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job, JobState
 from mam.jobs.tasks import reap
 from mam.lib import messages
 from mam.lib.errors import MamError
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             while True:
                 job.refresh_from_db()
                 bar.show(source.name, job.progress_done, job.progress_total, job.progress_note)
-                if job.state not in (JobState.QUEUED, JobState.RUNNING):
+                if job.state not in ACTIVE:
                     break
                 if job.state == JobState.QUEUED and not worker.is_alive():
                     reap()  # an earlier scan may have been killed, and no clock may be running to notice
