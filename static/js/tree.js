@@ -10,11 +10,10 @@ function parentOf(item) {
   return item.closest('[role="group"]')?.previousElementSibling;
 }
 
-function focus(item) {
-  if (!item) return;
+// Where the focus is, Tab comes back to: also when htmx gave it (autofocus in what it loaded).
+function keepStop(_event, item) {
   item.closest("[data-tree]").querySelectorAll('[role="treeitem"][tabindex="0"]').forEach((other) => (other.tabIndex = -1));
   item.tabIndex = 0;
-  item.focus();
 }
 
 function setOpen(item, isOpen) {
@@ -29,12 +28,12 @@ function handle(event, item) {
   const at = items.indexOf(item);
   const expanded = item.getAttribute("aria-expanded");
   const moves = {
-    ArrowDown: () => focus(items[at + 1]),
-    ArrowUp: () => focus(items[at - 1]),
-    Home: () => focus(items[0]),
-    End: () => focus(items.at(-1)),
-    ArrowRight: () => (expanded === "true" ? focus(items[at + 1]) : setOpen(item, true)),
-    ArrowLeft: () => (expanded === "true" ? setOpen(item, false) : focus(parentOf(item))),
+    ArrowDown: () => items[at + 1]?.focus(),
+    ArrowUp: () => items[at - 1]?.focus(),
+    Home: () => items[0].focus(),
+    End: () => items.at(-1).focus(),
+    ArrowRight: () => (expanded === "true" ? items[at + 1]?.focus() : setOpen(item, true)),
+    ArrowLeft: () => (expanded === "true" ? setOpen(item, false) : parentOf(item)?.focus()),
     " ": () => setOpen(item, expanded !== "true"),
   };
   if (!moves[event.key]) return;
@@ -48,11 +47,12 @@ function toggle(event, mark) {
   event.preventDefault(); // it stands in the item's link
   const item = mark.closest('[role="treeitem"]');
   setOpen(item, item.getAttribute("aria-expanded") !== "true");
-  focus(item);
+  item.focus();
 }
 
 export function start() {
   on("keydown", '[role="treeitem"]', handle);
+  on("focusin", '[role="treeitem"]', keepStop);
   on("click", "[data-tree-toggle]", toggle);
   each("[data-tree]", (tree) => {
     const first = tree.querySelector('[aria-current="page"]') ?? tree.querySelector('[role="treeitem"]');

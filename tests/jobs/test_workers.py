@@ -162,7 +162,8 @@ def test_kill_9_at_random_points_every_job_ends_once(product: Product) -> None:
 def _kill_one(product: Product, worker: GroupPopen, chance: random.Random, hits: Counter[str]) -> GroupPopen:
     """Kill a random process of the worker's tree; start another worker when it was the parent."""
     tree = [psutil.Process(worker.pid), *psutil.Process(worker.pid).children(recursive=True)]
-    victim = chance.choice([process for process in tree if process.name() != "sleep"])
+    asleep = set(sleepers(product))
+    victim = chance.choice([process for process in tree if process not in asleep])
     hits["parent" if victim.pid == worker.pid else "inner"] += 1
     with suppress(psutil.NoSuchProcess):
         victim.send_signal(signal.SIGKILL)

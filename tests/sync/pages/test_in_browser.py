@@ -236,6 +236,8 @@ def test_more_of_a_folder_takes_the_focus_along(open_as: OpenPage, target: Targe
     page.keyboard.press("Enter")
     expect(items).to_have_count(105)
     expect(page.get_by_role("treeitem", name=re.compile("^100.mp4"))).to_be_focused()
+    expect(page.locator("[role='treeitem'][tabindex='0']")).to_have_attribute("autofocus", "")
+    expect(page.locator(".htmx-added")).to_have_count(0)  # the browser gives it the focus, and htmx gives it once more
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("treeitem", name=re.compile("^101.mp4"))).to_be_focused()
 
