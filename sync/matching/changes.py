@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # Of a match, by how much has to be written when one of them changes: an index is written if any column of it is set, changed or not.
 EXTENTS = (
-    ("row_id", "reason", "action", "copies"),
+    ("reason", "action", "copies"),
+    ("row_id",),
     ("status",),  # in most indexes
     ("path", "path_key", "name_key", "extension", "size_bytes", "catalog_id", "folder_id"),
 )
@@ -95,7 +96,7 @@ def _compare_rows(space: Workspace) -> None:
         f" CASE WHEN r.is_deleted THEN '{marked}' WHEN r.error <> '' THEN '{unreadable}' ELSE '' END AS reason,"
         f" CASE WHEN r.is_deleted OR r.error <> '' THEN '' ELSE '{Action.DELETE.value}' END AS action, 0 AS copies,"
         " r.path, r.path_key, r.name_key, r.extension, r.size_bytes, CAST(NULL AS BIGINT) AS catalog_id, CAST(NULL AS BIGINT) AS folder_id"
-        " FROM m_free x JOIN sync_targetrow r ON r.id = x.id"
+        f" FROM m_free x {space.join} sync_targetrow r ON r.id = x.id"
     )
     _add(space, wanted, "m.row_id = v.row_id AND m.file_id IS NULL", order="v.row_id")
 
@@ -103,11 +104,11 @@ def _compare_rows(space: Workspace) -> None:
 def _add(space: Workspace, wanted: str, on: str, *params: str, order: str) -> None:
     """Those of `wanted` that are not stored so."""
     columns = ", ".join(f"v.{name}" for name in COLUMNS)
-    little, more, most = (" OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in names) for names in EXTENTS)
-    extent = f"CASE WHEN {most} THEN 2 WHEN {more} THEN 1 ELSE 0 END"
+    parts = [" OR ".join(f"m.{name} IS DISTINCT FROM v.{name}" for name in names) for names in EXTENTS]
+    extent = " ".join(f"WHEN {part} THEN {number}" for number, part in reversed(list(enumerate(parts))))
     space.run(
-        f"{_INTO} SELECT m.id, v.file_id, {columns}, {_OLD}, {extent}, {_KIND} FROM ({wanted}) AS v"
+        f"{_INTO} SELECT m.id, v.file_id, {columns}, {_OLD}, CASE {extent} END, {_KIND} FROM ({wanted}) AS v"
         f" LEFT JOIN sync_match m ON {on} AND m.target_id = {space.target.pk:d}"
-        f" WHERE m.id IS NULL OR {little} OR {more} OR {most} ORDER BY {order}",
+        f" WHERE m.id IS NULL OR {' OR '.join(parts)} ORDER BY {order}",
         *params,
     )

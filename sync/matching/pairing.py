@@ -2,16 +2,15 @@
 
 Of files of the same name and size one syncs, the first that was found: the winner. One that is still being written keeps its place and its
 row, though nothing is done about it until it is whole. A winner gets, in this order: the row that was made for it; a row at its path; a row
-of its name and size, which then has moved; a row at its path that was marked as deleted.
+of its name and size, which then has moved; a row at its path that was marked as deleted. A steady one is, or is not, what it was.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog.choices import FileKind, Presence
-from sync.choices import MatchReason
-from sync.matching.scope import IS_THERE, PATH, PATH_KEY
+from sync.choices import MatchReason, MatchStatus
+from sync.matching.scope import IS_THERE, PATH, PATH_KEY, STEADY
 
 if TYPE_CHECKING:
     from sync.matching.scope import Workspace
@@ -30,15 +29,10 @@ def pair(space: Workspace) -> None:
 def _find_facts(space: Workspace) -> None:
     path = PATH.format(source="ms", prefix="prefix", path="path", name="name")
     spelt = f"normalize({path}, NFC)" if space.is_postgresql else f"nfc({path})"
-    reasons = [f"WHEN f.kind <> '{FileKind.VIDEO.value}' THEN '{MatchReason.UNSUPPORTED.value}'"]
-    extensions = list(space.target.hls_extensions) if space.target.is_hls_only else []
-    if space.target.is_hls_only:
-        marks = ", ".join(["%s"] * len(extensions)) or "NULL"
-        reasons.append(f"WHEN f.extension NOT IN ({marks}) THEN '{MatchReason.NOT_HLS.value}'")
-    reasons.append(f"WHEN f.presence = '{Presence.GROWING.value}' THEN '{MatchReason.GROWING.value}'")
+    reason, extensions = space.reason
     space.run(
         f"INSERT INTO m_fact SELECT f.id, {spelt}, {PATH_KEY}, f.name_key, f.size_bytes, f.extension, s.catalog_id, f.folder_id,"
-        f" CASE {' '.join(reasons)} ELSE '' END {space.files} {space.joins}"
+        f" {reason} {space.files} {space.joins}"
         f" LEFT JOIN catalog_content c ON c.id = f.content_id LEFT JOIN catalog_series s ON s.id = c.series_id WHERE {IS_THERE}",
         *extensions,
     )
@@ -46,13 +40,19 @@ def _find_facts(space: Workspace) -> None:
 
 
 def _elect(space: Workspace) -> None:
-    alike = "PARTITION BY name_key, size_bytes"
+    alike, steady = "PARTITION BY name_key, size_bytes", f"(SELECT id FROM m_file WHERE round = {STEADY})"
+    may_sync = f"reason IN ('', '{MatchReason.GROWING.value}') AND file_id NOT IN {steady}"
     space.run(
         "INSERT INTO m_winner SELECT w.file_id, w.path_key, w.name_key, w.size_bytes, w.many - 1, r.id FROM"
         f" (SELECT file_id, path_key, name_key, size_bytes, ROW_NUMBER() OVER ({alike} ORDER BY file_id) AS place,"
-        f" COUNT(*) OVER ({alike}) AS many FROM m_fact WHERE reason IN ('', '{MatchReason.GROWING.value}')) AS w"
+        f" COUNT(*) OVER ({alike}) AS many FROM m_fact WHERE {may_sync}) AS w"
         f" LEFT JOIN sync_targetrow r ON r.file_id = w.file_id AND r.target_id = {space.target.pk:d}"
         " WHERE w.place = 1"
+    )
+    space.run(
+        "INSERT INTO m_winner SELECT x.file_id, x.path_key, x.name_key, x.size_bytes, m.copies, m.row_id"
+        f" FROM m_fact x {space.join} sync_match m ON m.file_id = x.file_id AND m.target_id = {space.target.pk:d}"
+        f" WHERE x.file_id IN {steady} AND m.status NOT IN ('{MatchStatus.DUPLICATE.value}', '{MatchStatus.NOT_SYNCED.value}')"
     )
     space.run("CREATE INDEX m_winner_row ON m_winner (row_id)")
     space.look("m_winner")

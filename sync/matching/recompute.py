@@ -1,7 +1,8 @@
 """Brings the stored matches to what both sides are now. What changed is noted (`sync.matching.touches`); what depends on it is looked at.
 
 Reading fills temporary tables, so nobody waits for it; what differs is written in slices, each a short transaction. A write counts only if
-nobody else has written since the reading began (`Target.match_version`); else all of it is done again. Whoever is killed leaves the notes.
+nobody else has written since the reading began (`Target.match_version`); else all of it is done again. Whoever is killed leaves the notes;
+between two slices these do not tell all any more, so that everything is matched then.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sync.choices import HistoryEvent, HistorySide
 from sync.matching import changes, folders, notes
 from sync.matching.pairing import pair
 from sync.matching.scope import workspace
+from sync.matching.touches import touch_all
 from sync.models import Target
 from sync.services import history
 from sync.services.history import Change
@@ -102,13 +104,20 @@ def _write(space: Workspace, count: int, by: Actor, publish: Publish) -> None:
     version = space.target.match_version
     slices = [f"seq BETWEEN {first} AND {first + SLICE - 1}" for first in range(1, count + 1, SLICE)]
     steps = [(_release, part) for part in slices] + [(_take, part) for part in slices]
-    for acts in [steps] if len(slices) == 1 else [[step] for step in steps]:
+    is_sliced = len(slices) > 1
+    if is_sliced:
+        with publish():
+            unfinished = touch_all()
+    for acts in [[step] for step in steps] if is_sliced else [steps]:
         with publish():
             if not Target.objects.filter(pk=space.target.pk, match_version=version).update(match_version=F("match_version") + 1):
                 raise _OvertakenError
             for act, part in acts:
                 act(space, part, by)
         version += 1
+    if is_sliced:
+        with publish():
+            unfinished.delete()
     space.target.match_version = version
     _follow_folders(space, publish)
 

@@ -1,7 +1,8 @@
 """What has to be matched anew, on tables of this connection: everything, or what may depend on files and rows that were touched.
 
 A file depends on those of its name and size (one of them syncs), on rows at its path, and on whoever has the row that it may want.
-So the scope grows until it depends on nothing outside: the result is that of matching everything.
+So the scope grows until it depends on nothing outside: the result is that of matching everything. A file that was touched in nothing of
+this is steady: who gets which row is as it was, and nobody else has to be looked at.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from catalog import text
-from catalog.choices import Presence
+from catalog.choices import FileKind, Presence
 from mam.lib.bulk import among
+from sync.choices import MatchReason, MatchStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLES: dict[str, str] = {
     "m_source": "source_id {id} PRIMARY KEY, prefix TEXT, prefix_key TEXT",
-    "m_file": "id {id} PRIMARY KEY, round INTEGER",
+    "m_file": "id {id} PRIMARY KEY, round INTEGER",  # STEADY, or the round that added it
     "m_row": "id {id} PRIMARY KEY, round INTEGER",
     "m_name": "name_key TEXT, size_bytes BIGINT, round INTEGER, PRIMARY KEY (name_key, size_bytes)",
     "m_path": "path_key TEXT PRIMARY KEY, round INTEGER",
@@ -43,6 +45,7 @@ TABLES: dict[str, str] = {
         " old_row_id BIGINT, old_status TEXT, old_path TEXT, old_size_bytes BIGINT, old_folder_id BIGINT, extent INTEGER"
     ),
 }
+STEADY = -1
 PATH = "{source}.{prefix} || CASE WHEN d.{path} = '' THEN '' ELSE d.{path} || '/' END || f.{name}"
 PATH_KEY = PATH.format(source="ms", prefix="prefix_key", path="path_key", name="name_key")
 # A file that was overwritten by another one stays for a while, absent, at a path that is not its own any more.
@@ -98,9 +101,23 @@ class Workspace:
         for table, ids in (("m_file", file_ids), ("m_row", row_ids)):
             given = among(set(ids))
             self.run(f"INSERT INTO {table} SELECT given.*, 0 FROM ({given.sql}) AS given", *given.params)
+        self._set_steady_aside()
         number = 0
         while self._grow(number):
             number += 1
+
+    def _set_steady_aside(self) -> None:
+        """They do not grow the scope; what grows into one makes it like the others."""
+        self.look("m_file")
+        reason, params = self.reason
+        self.run(
+            f"UPDATE m_file SET round = {STEADY} WHERE id IN (SELECT f.id {self.files} {self.joins}"
+            f" {self.join} sync_match m ON m.file_id = f.id AND m.target_id = {self.target.pk:d}"
+            f" WHERE f.presence = '{Presence.PRESENT.value}' AND f.absent_since IS NULL AND m.reason <> '{MatchReason.GROWING.value}'"
+            f" AND m.path_key = {PATH_KEY} AND m.name_key = f.name_key AND m.size_bytes = f.size_bytes"
+            f" AND (m.status = '{MatchStatus.NOT_SYNCED.value}') = ({reason} <> ''))",
+            *params,
+        )
 
     def _grow(self, number: int) -> bool:
         """Add what depends on what was added in round `number`; whether there was any."""
@@ -140,10 +157,22 @@ class Workspace:
     def _add(self, table: str, columns: str, number: int, parts: tuple[str, ...]) -> int:
         found = " UNION ".join(parts)
         return self.run(
-            f"INSERT INTO {table} ({columns}, round) SELECT found.*, {number} FROM ({found}) AS found WHERE 1 = 1 ON CONFLICT DO NOTHING"
+            f"INSERT INTO {table} ({columns}, round) SELECT found.*, {number} FROM ({found}) AS found WHERE 1 = 1"
+            f" ON CONFLICT ({columns}) DO UPDATE SET round = excluded.round WHERE {table}.round = {STEADY}"
         )
 
     # --- what is read of it -------------------------------------------------------------------------------------------
+    @property
+    def reason(self) -> tuple[str, list[str]]:
+        """SQL, and its parameters: why the file f does not sync by the rules of the target; '' if it does."""
+        whens = [f"WHEN f.kind <> '{FileKind.VIDEO.value}' THEN '{MatchReason.UNSUPPORTED.value}'"]
+        extensions = list(self.target.hls_extensions) if self.target.is_hls_only else []
+        if self.target.is_hls_only:
+            marks = ", ".join(["%s"] * len(extensions)) or "NULL"
+            whens.append(f"WHEN f.extension NOT IN ({marks}) THEN '{MatchReason.NOT_HLS.value}'")
+        whens.append(f"WHEN f.presence = '{Presence.GROWING.value}' THEN '{MatchReason.GROWING.value}'")
+        return f"CASE {' '.join(whens)} ELSE '' END", extensions
+
     @property
     def files(self) -> str:
         """FROM with the catalog's files in the scope, as f."""
@@ -163,7 +192,7 @@ class Workspace:
             f"SELECT x.id FROM m_file n {self.join} sync_match x ON x.file_id = n.id AND x.target_id = {self.target.pk:d}"
             f" UNION SELECT x.id FROM m_row n {self.join} sync_match x ON x.row_id = n.id"
         )
-        return f"FROM ({known}) AS known {self.join} sync_match m ON m.id = known.id"
+        return f"FROM (SELECT * FROM sync_match WHERE id IN ({known})) AS m"
 
 
 @contextmanager

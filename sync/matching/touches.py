@@ -55,9 +55,9 @@ def install(connection: BaseDatabaseWrapper) -> None:
         touch_all()
 
 
-def touch_all() -> None:
-    """Have everything matched anew: the rules have changed."""
-    Touch.objects.create(side=Side.FILE, first_id=0, last_id=ALL)
+def touch_all() -> Touch:
+    """Have everything matched anew: the rules have changed. The note of it."""
+    return Touch.objects.create(side=Side.FILE, first_id=0, last_id=ALL)
 
 
 def touch_rows(row_ids: Iterable[int]) -> None:

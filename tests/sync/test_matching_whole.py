@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from catalog.choices import Presence
+from catalog.choices import FileKind, Presence
 from catalog.models import Folder, MediaFile
 from sync.matching import folders
 from sync.matching.recompute import match_touched
@@ -27,7 +27,7 @@ NAMES, FOLDERS, SIZES = ("a.mp4", "A.mp4", "b.mp4", "c.mxf"), ("", "X", "X/Y", "
 PRESENCES = (Presence.PRESENT, Presence.MISSING, Presence.HELD, Presence.GROWING)
 
 step = st.tuples(
-    st.sampled_from(("add", "rename", "resize", "presence", "move folder", "row", "bind", "mark", "drop row", "match")),
+    st.sampled_from(("add", "rename", "resize", "presence", "probe", "move folder", "row", "bind", "mark", "drop row", "match")),
     st.integers(0, 7),
     st.sampled_from(NAMES),
     st.sampled_from(FOLDERS),
@@ -59,6 +59,8 @@ class World:
             self._set(file, name=name, name_key=name.lower(), folder=make_folder(self.source, folder))
         elif file is not None and what == "resize":
             self._set(file, size_bytes=size)
+        elif file is not None and what == "probe":
+            self._set(file, duration_ms=1_000 * size, kind=FileKind.VIDEO if size else FileKind.AUDIO)
         elif file is not None and what == "presence":
             self._set(file, presence=presence)
         elif row is not None:

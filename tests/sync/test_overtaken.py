@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import connections
@@ -21,7 +22,7 @@ from sync.choices import MatchReason, MatchStatus, PartState, PlanState
 from sync.matching import recompute
 from sync.matching.recompute import match_touched
 from sync.matching.touches import touch_rows
-from sync.models import Match, Plan, PlanPart, Target, TargetRow
+from sync.models import Match, Plan, PlanPart, Target, TargetRow, Touch
 from sync.ott.models import OttContent, OttFile
 from sync.services import applying, planning, syncing
 from sync.services.history import Actor
@@ -157,6 +158,22 @@ def test_nothing_is_planned_for_a_match_that_is_between_two_rows(source: Source,
     match()
     assert seen
     assert all(one.before is not None for one in seen)
+
+
+def test_what_depended_on_a_match_that_is_gone_is_found_after_an_interruption(
+    source: Source, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _second, other = (make_file(path, source=source, size_bytes=100) for path in ("WSOP/a.mp4", "BACKUP/a.mp4", "WSOP/b.mp4"))
+    match()
+    monkeypatch.setattr(recompute, "SLICE", 1)
+    MediaFile.objects.filter(pk__in=[first.pk, other.pk]).delete()
+    with monkeypatch.context() as patch:
+        patch.setattr(recompute, "_take", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            match()
+    match()
+    assert list(Match.objects.values_list("path", "status")) == [("BACKUP/a.mp4", "new")]
+    assert not Touch.objects.exists()
 
 
 # --- other programs ---------------------------------------------------------------------------------------------------
