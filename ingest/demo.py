@@ -15,6 +15,7 @@ from ingest.models import ScanMode
 from ingest.services import scans
 from mam.jobs.models import JobPriority
 from mam.jobs.services import enqueue
+from mam.lib.sources import parse_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +39,16 @@ def make_demo_source() -> None:
     _mark().touch()
 
 
+def is_demo(source: Source) -> bool:
+    """Whether a source is the demo archive, whatever it is called by now."""
+    return source.url == str(parse_url(_folder().as_uri()))
+
+
 def make_archive(ctx: JobContext) -> None:
     """Draw the files and have them scanned as they come, so that the library fills under people's eyes.
 
     Goes on where it was killed. In the end one camera is left recording.
     """
-    folder = settings.DATA_DIR / "demo"
     made = 0
 
     def note_made(path: str) -> None:
@@ -52,26 +57,31 @@ def make_archive(ctx: JobContext) -> None:
         ctx.progress(made, demo_clips.STEPS, unit="files", note=path)
         if made in SCANNED_AFTER:
             with ctx.publish():
-                _request_scan(folder)
+                _request_scan()
 
     ctx.progress(0, demo_clips.STEPS, unit="files")
     parallelism = len(os.sched_getaffinity(0))
-    demo_clips.draw_archive(folder, cancelled=ctx.cancelled, parallelism=parallelism, on_made=note_made)
+    demo_clips.draw_archive(_folder(), cancelled=ctx.cancelled, parallelism=parallelism, on_made=note_made)
     with ctx.publish(completes=True):
         enqueue(kind=RECORDING_KIND, key=RECORDING_KIND, subject=SOURCE_NAME, priority=JobPriority.HIGH)
-        _request_scan(folder)
+        _request_scan()
 
 
 def record_live(ctx: JobContext) -> None:
     """The file that is still being written when people look."""
-    demo_clips.record(settings.DATA_DIR / "demo" / demo_clips.RECORDING_PATH, cancelled=ctx.cancelled)
+    demo_clips.record(_folder() / demo_clips.RECORDING_PATH, cancelled=ctx.cancelled)
 
 
-def _request_scan(folder: Path) -> None:
+def _request_scan() -> None:
     source = Source.objects.filter(name=SOURCE_NAME).first()
     if source is None:
-        source = create_source(name=SOURCE_NAME, url=folder.as_uri(), user=None)
+        source = create_source(name=SOURCE_NAME, url=_folder().as_uri(), user=None)
     scans.request_scan(source=source, mode=ScanMode.FULL, user=None, priority=JobPriority.HIGH)
+
+
+def _folder() -> Path:
+    path: Path = settings.DATA_DIR / "demo"
+    return path
 
 
 def _mark() -> Path:

@@ -31,6 +31,7 @@ class MatchReason(models.TextChoices):
     NOT_HLS = "not_hls", _("Not HLS compatible (%(extension)s)")
     UNSUPPORTED = "unsupported", _("File type not supported")
     GROWING = "growing", _("Still being written")
+    HELD = "held", _("Vanished: waits for an administrator's decision")  # new or synced; nothing is done about it
     CHANGED = "changed", _("Changed since the last sync")  # synced, and its row is to be updated
     RETURNED = "returned", _("Here again: its entry will be restored")  # new
     MARKED = "marked", _("Marked as deleted in the target")  # deleted, nothing is left to do

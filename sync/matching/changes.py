@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from catalog.choices import Presence
 from sync.choices import Action, MatchReason, MatchStatus
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _compare_files(space: Workspace) -> None:
         (differs, synced, f"'{MatchReason.CHANGED.value}'", Action.UPDATE),
         ("1 = 1", synced, "''", Action.NONE),
     )
+    is_held = f"f.presence = '{Presence.HELD.value}' AND x.reason = '' AND w.file_id IS NOT NULL"
     number = " ".join(f"WHEN {condition} THEN {place}" for place, (condition, *_) in enumerate(cases))
     status, reason, action = (
         f"CASE x.kind {' '.join(f'WHEN {place} THEN {value}' for place, value in enumerate(values))} END"
@@ -78,11 +80,13 @@ def _compare_files(space: Workspace) -> None:
     )
     found = (
         f"SELECT x.file_id, w.row_id, COALESCE(w.copies, 0) AS copies, x.reason, x.path, x.path_key, x.name_key, x.extension, x.size_bytes,"
-        f" x.catalog_id, x.folder_id, CASE {number} END AS kind FROM m_fact x LEFT JOIN m_winner w ON w.file_id = x.file_id"
+        f" x.catalog_id, x.folder_id, CASE {number} END AS kind, {is_held} AS is_held"
+        " FROM m_fact x LEFT JOIN m_winner w ON w.file_id = x.file_id"
         " LEFT JOIN sync_targetrow r ON r.id = w.row_id LEFT JOIN catalog_mediafile f ON f.id = x.file_id"
     )
     wanted = (
-        f"SELECT x.file_id, x.row_id, {status} AS status, {reason} AS reason, {action} AS action, x.copies,"
+        f"SELECT x.file_id, x.row_id, {status} AS status, CASE WHEN x.is_held THEN '{MatchReason.HELD.value}' ELSE {reason} END AS reason,"
+        f" CASE WHEN x.is_held THEN '{Action.NONE.value}' ELSE {action} END AS action, x.copies,"
         " x.path, x.path_key, x.name_key, x.extension, x.size_bytes, x.catalog_id, x.folder_id"
         f" FROM ({found}) AS x"
     )
@@ -95,8 +99,10 @@ def _compare_rows(space: Workspace) -> None:
         f"SELECT CAST(NULL AS BIGINT) AS file_id, r.id AS row_id, '{MatchStatus.DELETED.value}' AS status,"
         f" CASE WHEN r.is_deleted THEN '{marked}' WHEN r.error <> '' THEN '{unreadable}' ELSE '' END AS reason,"
         f" CASE WHEN r.is_deleted OR r.error <> '' THEN '' ELSE '{Action.DELETE.value}' END AS action, 0 AS copies,"
-        " r.path, r.path_key, r.name_key, r.extension, r.size_bytes, CAST(NULL AS BIGINT) AS catalog_id, CAST(NULL AS BIGINT) AS folder_id"
+        " r.path, r.path_key, r.name_key, r.extension, r.size_bytes, s.catalog_id, CAST(NULL AS BIGINT) AS folder_id"
         f" FROM m_free x {space.join} sync_targetrow r ON r.id = x.id"
+        " LEFT JOIN catalog_mediafile f ON f.id = r.file_id LEFT JOIN catalog_content c ON c.id = f.content_id"  # of the file that is gone
+        " LEFT JOIN catalog_series s ON s.id = c.series_id"
     )
     _add(space, wanted, "m.row_id = v.row_id AND m.file_id IS NULL", order="v.row_id")
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, connections
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, Sum
 
 from catalog import selectors as library
-from catalog.choices import FileKind, SourceState
+from catalog.choices import KIND_BY_EXTENSION, FileKind, SourceState
+from ingest.models import MissingHold
 from mam.accounts.access import require
 from mam.jobs.models import ACTIVE, Job, JobState
 from sync.choices import Action, Adapter, MatchReason, MatchStatus, PlanState, TargetState
@@ -22,7 +23,6 @@ from sync.selectors.scope import VIEW
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from catalog.selectors import SummaryRow
     from catalog.selectors.scope import Reader
 
 JOB_KEY = "sync:{pk}"  # of what works on a target (sync.services.syncing)
@@ -62,7 +62,7 @@ class FormatCount:
 
 @dataclass(frozen=True, slots=True)
 class SourceSide:
-    """The archive. `location`: what its catalog is kept in, without its place on the machine."""
+    """Files of the published sources that are there. `location`: what their catalog is kept in, without its place on the machine."""
 
     files: int
     bytes: int
@@ -80,8 +80,19 @@ class TargetSide:
     by_format: Mapping[str, int]
     non_hls: int
     duplicates: int
+    growing: int  # still being written
     location: str
     database_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTrouble:
+    """A published source that cannot be read, or of which files vanished at once that an administrator has to decide about."""
+
+    source_id: int
+    name: str
+    is_offline: bool
+    held_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +108,18 @@ class Dashboard:
     formats: list[FormatCount]
     jobs: list[Job] = field(default_factory=list)  # that work on the target, or will
     held_plan_id: int | None = None
-    offline_sources: list[str] = field(default_factory=list)
+    troubles: list[SourceTrouble] = field(default_factory=list)
     states: tuple[SyncState, ...] = (SyncState.NORMAL,)
 
     @property
     def state(self) -> SyncState:
         """The most pressing of `states`."""
         return self.states[0]
+
+    @property
+    def offline_sources(self) -> list[str]:
+        """The names of those of `troubles`."""
+        return [one.name for one in self.troubles if one.is_offline]
 
     @property
     def hls_files(self) -> int:
@@ -126,22 +142,22 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
     """How both sides stand. A dozen queries, whatever there is. PermissionDeniedError for who may not see the library."""
     require(user, VIEW)
     cells = _cells(target, "extension", "status", "reason", "action")
-    library_cells = library.summary(user=user, by=["kind", "extension"])
+    files = [cell for cell in cells if cell["status"] != MatchStatus.DELETED and cell["reason"] != MatchReason.HELD]
     jobs = list_target_jobs(target)
     held_plan_id = Plan.objects.filter(target=target, state=PlanState.HELD).order_by("-pk").values_list("pk", flat=True).first()
-    offline = _offline_sources(target)
+    troubles = _troubles(target)
     return Dashboard(
         target=target,
-        source_side=_source_side(library_cells),
+        source_side=_source_side(files),
         target_side=_target_side(target, cells),
         by_status=_sums(cells, "status"),
         waiting={action: count for action, count in _sums(cells, "action").items() if action != Action.NONE},
         catalogs=_catalogs(user, target),
-        formats=_formats(target, library_cells),
+        formats=_formats(target, files),
         jobs=jobs,
         held_plan_id=held_plan_id,
-        offline_sources=offline,
-        states=_states(target, jobs, is_held=held_plan_id is not None, is_offline=bool(offline)),
+        troubles=troubles,
+        states=_states(target, jobs, troubles, has_held_plan=held_plan_id is not None),
     )
 
 
@@ -158,24 +174,26 @@ def last_sync() -> str | None:
 
 
 # --- the sides --------------------------------------------------------------------------------------------------------
-def _source_side(cells: Iterable[SummaryRow]) -> SourceSide:
+def _source_side(files: Iterable[Mapping[str, Any]]) -> SourceSide:
     by_type: dict[str, int] = {}
-    for row in cells:
-        kind = str(row.key["kind"])
-        by_type[kind] = by_type.get(kind, 0) + row.files
-    total_bytes = sum(row.bytes for row in cells)
-    return SourceSide(sum(by_type.values()), total_bytes, by_type, _location("default"), _database_bytes())
+    for cell in files:
+        is_video = cell["reason"] != MatchReason.UNSUPPORTED
+        kind = str(FileKind.VIDEO if is_video else KIND_BY_EXTENSION.get(cell["extension"], FileKind.OTHER))
+        by_type[kind] = by_type.get(kind, 0) + cell["matches"]
+    return SourceSide(sum(by_type.values()), sum(cell["bytes"] for cell in files), by_type, _location("default"), _database_bytes())
 
 
 def _target_side(target: Target, cells: list[dict[str, Any]]) -> TargetSide:
     there = [cell for cell in cells if cell["status"] in _REGISTERED and cell["reason"] != MatchReason.MARKED]
-    kept_out = [cell for cell in cells if cell["status"] == MatchStatus.NOT_SYNCED and cell["reason"] != MatchReason.GROWING]
+    reasons = _sums((cell for cell in cells if cell["status"] == MatchStatus.NOT_SYNCED), "reason")
+    growing = reasons.pop(MatchReason.GROWING, 0)
     return TargetSide(
         files=sum(cell["matches"] for cell in there),
         bytes=sum(cell["bytes"] for cell in there),
         by_format=dict(sorted(_sums(there, "extension").items(), key=lambda one: -one[1])),
-        non_hls=sum(cell["matches"] for cell in kept_out),
+        non_hls=sum(reasons.values()),
         duplicates=_sums(cells, "status").get(MatchStatus.DUPLICATE, 0),
+        growing=growing,
         location=_location("ott") if target.adapter == Adapter.DATABASE else str(target.options.get("project", "")),
         database_bytes=target.size_bytes,
     )
@@ -183,23 +201,29 @@ def _target_side(target: Target, cells: list[dict[str, Any]]) -> TargetSide:
 
 def _catalogs(user: Reader, target: Target) -> list[CatalogCount]:
     """The largest first, the files of no catalog last."""
-    counted = {row.key["catalog"]: row.files for row in library.summary(user=user, by=["catalog"])}
-    names = library.catalog_names(user=user, catalog_ids=[pk for pk in counted if isinstance(pk, int)])
+    counted: dict[int | None, int] = {}
     synced: dict[int | None, int] = {}
-    for cell in _cells(target, "catalog_id", "status"):
+    for cell in _cells(target, "catalog_id", "status", "reason"):
+        pk = cell["catalog_id"] or None
+        if cell["status"] == MatchStatus.DELETED or cell["reason"] == MatchReason.HELD:
+            continue
+        counted[pk] = counted.get(pk, 0) + cell["matches"]
         if cell["status"] in {MatchStatus.SYNCED, MatchStatus.SYNCED_WITH_DUPLICATES}:
-            pk = cell["catalog_id"] or None
             synced[pk] = synced.get(pk, 0) + cell["matches"]
-    ids = [pk for pk in counted if pk is None or isinstance(pk, int)]
-    found = [CatalogCount(pk, names.get(pk, "") if pk else "", counted[pk], synced.get(pk, 0)) for pk in ids]
+    names = library.catalog_names(user=user, catalog_ids=[pk for pk in counted if pk])
+    found = [CatalogCount(pk, names.get(pk, "") if pk else "", counted[pk], synced.get(pk, 0)) for pk in counted]
     return sorted(found, key=lambda one: (one.catalog_id is None, -one.files, one.name))
 
 
-def _formats(target: Target, cells: Iterable[SummaryRow]) -> list[FormatCount]:
+def _formats(target: Target, files: Iterable[Mapping[str, Any]]) -> list[FormatCount]:
     """Of videos, the most frequent first."""
     hls = set(target.hls_extensions)
-    videos = [(str(row.key["extension"] or ""), row) for row in cells if row.key["kind"] == FileKind.VIDEO]
-    found = [FormatCount(extension, row.files, row.bytes, extension in hls) for extension, row in videos]
+    sums: dict[str, tuple[int, int]] = {}
+    for cell in files:
+        if cell["reason"] != MatchReason.UNSUPPORTED:
+            count, size_bytes = sums.get(cell["extension"], (0, 0))
+            sums[cell["extension"]] = count + cell["matches"], size_bytes + cell["bytes"]
+    found = [FormatCount(extension, count, size_bytes, extension in hls) for extension, (count, size_bytes) in sums.items()]
     return sorted(found, key=lambda one: (-one.files, one.extension))
 
 
@@ -235,18 +259,22 @@ def _database_bytes() -> int:
 
 
 # --- the state --------------------------------------------------------------------------------------------------------
-def _offline_sources(target: Target) -> list[str]:
-    published = target.sources.filter(is_included=True, source__state=SourceState.OFFLINE)
-    return list(published.order_by("source__name").values_list("source__name", flat=True))
+def _troubles(target: Target) -> list[SourceTrouble]:
+    """By name. One query."""
+    held = Sum("source__holds__files", filter=Q(source__holds__decision=MissingHold.Decision.OPEN), default=0)
+    published = target.sources.filter(is_included=True).annotate(held=held)
+    in_trouble = published.filter(Q(source__state=SourceState.OFFLINE) | Q(held__gt=0)).order_by("source__name")
+    rows = in_trouble.values_list("source", "source__name", "source__state", "held")
+    return [SourceTrouble(pk, name, state == SourceState.OFFLINE, int(count)) for pk, name, state, count in rows]
 
 
-def _states(target: Target, jobs: list[Job], *, is_held: bool, is_offline: bool) -> tuple[SyncState, ...]:
+def _states(target: Target, jobs: list[Job], troubles: list[SourceTrouble], *, has_held_plan: bool) -> tuple[SyncState, ...]:
     result = target.last_result
     has_failed = result.get("state") in {PlanState.FAILED, PlanState.PARTIAL} or bool(result.get("errors"))
     holding = {
         SyncState.RUNNING: any(job.state == JobState.RUNNING for job in jobs),
         SyncState.ERROR: target.state == TargetState.OFFLINE or has_failed,
-        SyncState.HELD: is_held,
-        SyncState.SOURCE_OFFLINE: is_offline,
+        SyncState.HELD: has_held_plan or any(one.held_files for one in troubles),
+        SyncState.SOURCE_OFFLINE: any(one.is_offline for one in troubles),
     }
     return tuple(state for state, holds in holding.items() if holds) or (SyncState.NORMAL,)

@@ -60,6 +60,13 @@ class ResultSerializer(serializers.Serializer[Any]):
     state = serializers.CharField(allow_blank=True, help_text="Of its plan: applied, partial, failed, held; empty before the first.")
 
 
+class HeldFilesSerializer(serializers.Serializer[Any]):
+    """Files that vanished at once; an administrator decides about them."""
+
+    source = serializers.CharField()  # type: ignore[assignment]
+    files = serializers.IntegerField()
+
+
 class SyncStatusSerializer(serializers.Serializer[Any]):
     """How syncing goes."""
 
@@ -71,6 +78,8 @@ class SyncStatusSerializer(serializers.Serializer[Any]):
     states = serializers.ListField(child=serializers.ChoiceField(choices=SYNC_STATES))
     held_plan_id = serializers.IntegerField(allow_null=True)
     offline_sources = serializers.ListField(child=serializers.CharField())
+    held_files = HeldFilesSerializer(many=True)
+    growing_files = serializers.IntegerField(help_text="Still being written: they come with a later sync.")
     waiting = serializers.DictField(child=serializers.IntegerField(), help_text="Action -> what the next sync would do.")
 
 
@@ -158,6 +167,8 @@ def _sync_status(found: Dashboard) -> dict[str, Any]:
         "states": list(found.states),
         "held_plan_id": found.held_plan_id,
         "offline_sources": found.offline_sources,
+        "held_files": [{"source": one.name, "files": one.held_files} for one in found.troubles if one.held_files],
+        "growing_files": found.target_side.growing,
         "waiting": found.waiting,
     }
 

@@ -29,7 +29,7 @@ from sync.services.history import Actor, Change
 from sync.targets.base import Batch, TargetFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mam.jobs.context import JobContext
     from sync.matching.recompute import Publish
@@ -227,11 +227,13 @@ def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], publish: Publi
     written = [(Planned(*one), remote_id) for part, ids in done for one, remote_id in zip(part.actions, ids, strict=True)]
     with publish():
         row_ids = _write_mirror(plan, written)
-        catalogs = _catalogs(plan, [one.file_id for one, _ in written if one.file_id])
-        settled = settling.settle(plan.target, [(one.match_id, pk) for (one, _), pk in zip(written, row_ids, strict=True) if one.match_id])
+        done_on = [(one, pk) for (one, _), pk in zip(written, row_ids, strict=True)]
+        settled = settling.settle(plan.target, [(one.match_id, pk) for one, pk in done_on if one.match_id])
         touch_rows(pk for pk in row_ids if pk not in settled)
+        catalogs = _catalogs(done_on)
         pairs = zip(written, row_ids, strict=True)
-        history.record(plan.target, (_change(plan, one, remote_id, pk, settled.get(pk), catalogs) for (one, remote_id), pk in pairs), by=by)
+        changes = (_change(plan, one, remote_id, pk, settled.get(pk), catalogs.get(pk, (0, ""))) for (one, remote_id), pk in pairs)
+        history.record(plan.target, changes, by=by)
         update_rows(PlanPart, ["state", "remote_ids"], ((PartState.DONE.value, json.dumps(ids), part.pk) for part, ids in done))
         Plan.objects.filter(pk=plan.pk).update(done_parts=F("done_parts") + len(done))
     plan.done_parts += len(done)
@@ -271,21 +273,26 @@ def _as_it_is(plan: Plan, one: Planned, remote_id: str) -> TargetFile:
     return TargetFile(remote_id, file.fields, file.is_deleted, deleted_at)
 
 
-def _catalogs(plan: Plan, file_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
-    """File -> id and name of the catalog that it is in."""
-    matches = Match.objects.filter(target=plan.target_id, file__in=among(file_ids), catalog__isnull=False)
+def _catalogs(done_on: Sequence[tuple[Planned, int]]) -> dict[int, tuple[int, str]]:
+    """Row -> id and name of the catalog that its file is in, or was."""
     names = dict(Catalog.objects.values_list("pk", "name"))
-    return {file_id: (pk, names.get(pk, "")) for file_id, pk in matches.values_list("file_id", "catalog_id")}
+    row_of = {one.match_id: pk for one, pk in done_on if one.match_id}
+    known = Match.objects.filter(pk__in=among(row_of), catalog__isnull=False).values_list("pk", "catalog_id")
+    found = {row_of[match_id]: catalog_id for match_id, catalog_id in known}
+    others = [pk for one, pk in done_on if not one.match_id]  # of a plan that takes another back
+    if others:
+        found |= dict(Match.objects.filter(row__in=among(others), catalog__isnull=False).values_list("row_id", "catalog_id"))
+    return {pk: (catalog_id, names.get(catalog_id, "")) for pk, catalog_id in found.items()}
 
 
-def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, status: str | None, catalogs: Mapping[int, tuple[int, str]]) -> Change:
+def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, status: str | None, catalog: tuple[int, str]) -> Change:
     """`status`: of the file now, where it is known without matching it anew."""
     before = {} if one.before is None else document(remote_id, one.before)
     after = document(remote_id, one.after or [])
     if status and one.file_id:
         after["status"] = status
     moved = before.get("path") not in {None, after["path"]}
-    catalog_id, catalog_name = catalogs.get(one.file_id or 0, (0, ""))
+    catalog_id, catalog_name = catalog
     event = _EVENTS.get(Action(one.action)) or (HistoryEvent.MOVED if moved else HistoryEvent.CHANGED)
     return Change(
         event=event,
@@ -293,7 +300,7 @@ def _change(plan: Plan, one: Planned, remote_id: str, row_id: int, status: str |
         subject=f"file:{one.file_id}" if one.file_id else f"row:{row_id}",
         path=after["path"],
         catalog_id=catalog_id,
-        catalog_name=catalog_name or "",
+        catalog_name=catalog_name,
         before=before,
         after=after,
         plan_id=plan.pk,

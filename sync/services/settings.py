@@ -21,6 +21,7 @@ from catalog import text
 from catalog.choices import KIND_BY_EXTENSION, FileKind
 from catalog.models import Source
 from catalog.services.common import change, check_access, clean_name, lock, name_is_free
+from ingest.demo import is_demo
 from mam.accounts.services import record_audit
 from mam.lib import secrets
 from mam.lib.secrets import CredentialsUnreadableError
@@ -154,18 +155,21 @@ def include_source(*, target: Target, source: Source, user: User | None, is_incl
 
 def ensure_sources(target: Target) -> None:
     """Have the files of every source published, unless somebody has said otherwise: of the first one as they are, of others below a
-    folder of the source's name.
+    folder of the source's name. The demo archive is published only by who says so.
     """
     if not _unknown_sources(target).exists():
         return
     with transaction.atomic():
         row = lock(target)
         taken = {text.path_key(prefix) for prefix in row.sources.values_list("prefix", flat=True)}
+        is_first = not row.sources.filter(is_included=True).exists()
         for source in list(_unknown_sources(row)):
-            prefix = _free_prefix(source.name, taken)
+            is_included = not is_demo(source)
+            prefix = "" if is_included and is_first and "" not in taken else _free_prefix(source.name, taken)
+            is_first = is_first and not is_included
             taken.add(text.path_key(prefix))
-            TargetSource.objects.create(target=row, source=source, prefix=prefix)
-            _note(row, "source", {}, {"source": source.name, "is_included": True, "prefix": prefix}, None)
+            TargetSource.objects.create(target=row, source=source, is_included=is_included, prefix=prefix)
+            _note(row, "source", {}, {"source": source.name, "is_included": is_included, "prefix": prefix}, None)
         touch_all()
 
 
@@ -174,9 +178,7 @@ def _unknown_sources(target: Target) -> QuerySet[Source]:
 
 
 def _free_prefix(name: str, taken: set[str]) -> str:
-    """ "" for the first, else a folder of that name, as every file system can have it, that no other source has."""
-    if not taken:
-        return ""
+    """A folder of that name, as every file system can have it, that no other source has."""
     plain = text.tidy(_UNSAFE.sub("_", name)).strip(". ") or "source"
     number = 1
     while True:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,11 +17,11 @@ from mam.jobs.models import ACTIVE, Job, JobPriority, JobState, LogLevel
 from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
-from sync.choices import HistoryEvent, HistorySide, PlanState, TargetState
+from sync.choices import HistoryEvent, HistorySide, MatchReason, MatchStatus, PlanState, TargetState
 from sync.errors import ApprovalReasonMissingError, PlanStaleError, PlanStateError, PlanUndoneError, SyncBusyError, TargetError
 from sync.matching.notes import is_behind
 from sync.matching.recompute import match_touched
-from sync.models import Plan, Target
+from sync.models import MatchCell, Plan, Target
 from sync.selectors.scope import MANAGE, RUN
 from sync.services import alerts, applying, history, mirror, planning, reconcile, undoing, works
 from sync.services.history import Actor, Change
@@ -49,6 +50,7 @@ messages.register(
         ),
         "sync_matched": gettext_noop("%(changed)s matches changed."),
         "sync_nothing": gettext_noop("Both sides are equal. Nothing to do."),
+        "sync_growing": gettext_noop("Files that are still being written, and come with a later sync: %(count)s."),
         "sync_planned": gettext_noop(
             "Plan %(plan)s: %(insert)s to add, %(update)s to update, %(restore)s to restore, %(delete)s to mark as deleted."
         ),
@@ -274,7 +276,7 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
     plan = _plan(target, adapter, ctx)
     if plan is None:
         _publish_works(target, adapter, ctx)
-        return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "state": PlanState.APPLIED}
+        return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "growing": _growing(target), "state": PlanState.APPLIED}
     if plan.state == PlanState.HELD:
         return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "state": PlanState.HELD, "plan": plan.pk}
     _publish_works(target, adapter, ctx)
@@ -301,7 +303,7 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     look(target, adapter, ctx)
     plan = planning.make(target=target, batch_rows=adapter.batch_rows, user=_user_of(ctx), publish=ctx.publish)
     waiting = Plan.objects.filter(target=target, state__in=[PlanState.READY, PlanState.HELD], undo_of=None, approved_at=None)
-    same = waiting.filter(digest=plan.digest, state=plan.state).exclude(pk=plan.pk).first() if plan else None
+    same = waiting.filter(digest=plan.digest, state=plan.state, holds=plan.holds).exclude(pk=plan.pk).first() if plan else None
     if plan and same:  # somebody may be reading it
         with ctx.publish():
             plan.delete()
@@ -310,6 +312,8 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
         waiting.exclude(pk=plan.pk if plan else 0).update(state=PlanState.STALE, finished_at=timezone.now())
         if plan:
             Plan.objects.filter(pk=plan.pk).update(job_id=ctx.job_id)
+    if growing := _growing(target):
+        ctx.log("sync_growing", count=growing)
     if plan is None:
         ctx.log("sync_nothing")
         return None
@@ -318,6 +322,12 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     if plan.state == PlanState.HELD:
         _tell_hold(target, plan, ctx, is_new=not same)
     return plan
+
+
+def _growing(target: Target) -> int:
+    """How many files are still being written."""
+    cells = MatchCell.objects.filter(target_id=target.pk, status=MatchStatus.NOT_SYNCED, reason=MatchReason.GROWING)
+    return int(cells.aggregate(files=Sum("matches", default=0))["files"])
 
 
 def _tell_hold(target: Target, plan: Plan, ctx: JobContext, *, is_new: bool = True) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -60,7 +60,7 @@ def dashboard(request: MemberRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "board": board,
         "state": {"label": words, "tone": tone, "icon": icon},
-        "problems": _problems(target, board),
+        "problems": _problems(target, board, may_decide=request.user.has_perm("ingest.decide_hold")),
         "jobs": jobs,
         "sources": sources,
         "has_own_news": request.user.has_perm(SEE_LOG),
@@ -70,7 +70,7 @@ def dashboard(request: MemberRequest) -> HttpResponse:
         "catalogs": _bars(board.catalogs),
         "formats": _formats(board),
         "hls_share": board.hls_files / board.video_files if board.video_files else None,
-        "result": result_words(board.last_result),
+        "result": result_words(board.last_result, growing=int(target.last_result.get("growing", 0))),
         "result_plan": target.last_result.get("plan"),
         "report": report and {"row": report, "counts": counts_of(report), "is_equal": is_equal(report)},
         "undo": pages.find_undo_that_stopped_the_schedule(target),
@@ -115,8 +115,8 @@ def scan(request: MemberRequest) -> HttpResponse:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-def result_words(result: dict[str, Any]) -> str:
-    """What a sync did, as a fact: "15 added, 3 updated"; "" before the first."""
+def result_words(result: dict[str, Any], *, growing: int = 0) -> str:
+    """What a sync did, as a fact: "15 added, 3 updated"; "" before the first. `growing`: files that it left for later."""
     if not result["state"]:
         return ""
     parts = [str(words) % {"number": format_number(result[name])} for name, words in _RESULTS.items() if result[name]]
@@ -124,6 +124,13 @@ def result_words(result: dict[str, Any]) -> str:
         return gettext("Nothing was written: the plan waits for approval.")
     if not parts and result["state"] == PlanState.FAILED:
         return gettext("Nothing was written.")
+    if not parts and growing:
+        words = ngettext(
+            "Nothing to do yet: %(number)s file is still being written.",
+            "Nothing to do yet: %(number)s files are still being written.",
+            growing,
+        )
+        return words % {"number": format_number(growing)}
     return ", ".join(parts) or gettext("Both sides were equal. There was nothing to do.")
 
 
@@ -136,7 +143,7 @@ _RESULTS: dict[str, Promise] = {
 }
 
 
-def _problems(target: Target, board: Dashboard) -> list[dict[str, Any]]:
+def _problems(target: Target, board: Dashboard, *, may_decide: bool) -> list[dict[str, Any]]:
     """What is not as it should be: what happened, and what to do about it."""
     found: list[dict[str, Any]] = []
     if board.held_plan_id is not None:
@@ -151,9 +158,20 @@ def _problems(target: Target, board: Dashboard) -> list[dict[str, Any]]:
         plan_id = target.last_result.get("plan")
         link = _link(gettext("Look at the plan"), "sync:plan_detail", plan_id) if plan_id else {}
         found.append({"tone": "danger", "text": text, **link})
-    for name in board.offline_sources:
-        text = gettext("The source %(source)s is offline. Nothing is marked as deleted because of that; a plan that is made now waits.")
-        found.append({"tone": "warning", "text": text % {"source": name}})
+    for one in board.troubles:
+        if one.is_offline:
+            text = gettext(
+                "The source %(source)s is offline. Nothing more is marked as deleted because of that; a plan that is made now waits."
+            )
+            found.append({"tone": "warning", "text": text % {"source": one.name}})
+        if one.held_files:
+            words = ngettext(
+                "%(number)s file of the source %(source)s vanished at once. Its entry stays until an administrator decides.",
+                "%(number)s files of the source %(source)s vanished at once. Their entries stay until an administrator decides.",
+                one.held_files,
+            )
+            link = _link(gettext("Decide"), "ingest:source_manage") if may_decide else {}
+            found.append({"tone": "warning", "text": words % {"number": format_number(one.held_files), "source": one.name}, **link})
     return found
 
 

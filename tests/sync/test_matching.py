@@ -57,6 +57,33 @@ def test_a_file_without_a_row_is_new(source: Source, target: Target) -> None:
     assert (found.target, found.folder, found.size_bytes) == (target, file.folder, file.size_bytes)
 
 
+def test_nothing_is_done_about_a_file_that_vanished_until_somebody_decides(source: Source, target: Target) -> None:
+    synced, new = make_file("WSOP/synced.mp4", source=source), make_file("WSOP/new.mp4", source=source)
+    make_target_row(target, "WSOP/elsewhere.mp4", file=synced)
+    match()
+    MediaFile.objects.update(presence=Presence.HELD)
+    match()
+    assert (match_of(synced).status, match_of(synced).reason, match_of(synced).action) == (MatchStatus.MOVED, MatchReason.HELD, Action.NONE)
+    assert (match_of(new).status, match_of(new).reason, match_of(new).action) == (MatchStatus.NEW, MatchReason.HELD, Action.NONE)
+    MediaFile.objects.update(presence=Presence.PRESENT)
+    match()
+    assert [(one.reason, one.action) for one in Match.objects.order_by("file")] == [("", Action.UPDATE), ("", Action.INSERT)]
+
+
+def test_an_entry_of_a_file_that_is_gone_keeps_its_catalog(source: Source, target: Target) -> None:
+    content = make_content()
+    file = make_file("WSOP/a.mp4", source=source, content=content)
+    make_target_row(target, file=file)
+    match()
+    update(file, presence=Presence.MISSING)
+    match()
+    found = Match.objects.get()
+    assert (found.status, found.file, found.catalog) == (MatchStatus.DELETED, None, content.series.catalog)
+    file.delete()
+    match()
+    assert Match.objects.get().catalog is None
+
+
 def test_a_row_at_the_path_of_a_file_is_its_row(source: Source, target: Target) -> None:
     file = make_file("WSOP/day1.mp4", source=source)
     row = make_target_row(target, file=file)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings
 from django.utils import timezone
 
 from catalog.errors import NameMissingError, NameTakenError, ObjectNotFoundError
 from mam.accounts.errors import PermissionDeniedError
 from mam.accounts.models import AuditEntry
+from mam.lib.sources import parse_url
 from sync import errors
 from sync.choices import TargetState
 from sync.models import HistoryRow, Target, TargetSource, Touch
@@ -347,6 +349,16 @@ def test_the_first_source_is_published_as_it_is_and_others_below_their_names(tar
     ensure_sources(target)
     assert not touched()
     assert HistoryRow.objects.count() == len(names)
+
+
+def test_the_demo_archive_is_published_only_by_who_says_so(target: Target, administrator: User) -> None:
+    demo = make_source("Demo archive", url=str(parse_url((settings.DATA_DIR / "demo").as_uri())))
+    ensure_sources(target)
+    assert list(target.sources.values_list("is_included", "prefix")) == [(False, "Demo archive/")]
+    make_source("NAS")
+    ensure_sources(target)
+    assert dict(target.sources.filter(is_included=True).values_list("source__name", "prefix")) == {"NAS": ""}
+    assert include_source(target=target, source=demo, user=administrator, is_included=True).prefix == "Demo archive/"
 
 
 def test_a_source_that_comes_later_is_published_too(target: Target) -> None:

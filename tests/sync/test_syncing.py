@@ -15,7 +15,7 @@ from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.models import Job, JobLog, JobState
 from mam.jobs.testing import run_pending
 from sync import errors
-from sync.choices import HistoryEvent, MatchStatus, PlanState
+from sync.choices import HistoryEvent, HistorySide, MatchStatus, PlanState
 from sync.models import DriftReport, HistoryRow, Match, Plan, Target, TargetRow
 from sync.ott.models import OttContent, OttFile
 from sync.services import syncing
@@ -116,6 +116,37 @@ def test_any_plan_is_held_while_the_source_is_offline(source: Source, target: Ta
     assert sync(target)["state"] == PlanState.HELD
     assert Plan.objects.get().holds == [{"code": "source_offline", "params": {"source": "ARCHIVE"}}]
     assert rows() == []
+
+
+def test_a_held_plan_says_why_it_is_held_now(source: Source, target: Target) -> None:
+    files = [make_file(f"WSOP/{name}.mp4", source=source) for name in "abc"]
+    sync(target)
+    Target.objects.update(guard_percent=10)
+    set_presence(files[0], Presence.MISSING)
+    assert sync(target) == sync(target)  # the same plan
+    Source.objects.update(state=SourceState.OFFLINE)
+    sync(target)
+    plan = Plan.objects.get(state=PlanState.HELD)
+    assert [one["code"] for one in plan.holds] == ["share", "source_offline"]
+
+
+def test_what_is_marked_as_deleted_is_told_with_its_catalog(source: Source, target: Target) -> None:
+    content = make_content()
+    files = [make_file(f"WSOP/{number}.mp4", source=source, content=content) for number in range(12)]
+    sync(target)
+    set_presence(files[0], Presence.MISSING)
+    sync(target)
+    set_presence(files[0], Presence.PRESENT)
+    sync(target)
+    told = HistoryRow.objects.filter(side=HistorySide.TARGET).order_by("pk").values_list("event", "catalog_name")
+    catalog = content.series.catalog
+    assert list(told)[-2:] == [("deleted", catalog.name), ("restored", catalog.name)]
+
+
+def test_files_that_are_still_being_written_are_told_of(source: Source, target: Target) -> None:
+    make_file("WSOP/a.mp4", source=source, presence=Presence.GROWING)
+    assert sync(target)["growing"] == 1
+    assert JobLog.objects.get(code="sync_growing").params == {"count": 1}
 
 
 def test_any_plan_is_held_after_a_scan_that_did_not_end_well(source: Source, target: Target) -> None:

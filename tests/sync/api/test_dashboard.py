@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.choices import SourceState
+from ingest.models import MissingHold
 from mam.jobs.models import Job, JobState
 from sync.choices import PlanState, TargetState
 from sync.models import Target
@@ -142,11 +143,28 @@ def test_the_jobs_of_the_target_are_listed_and_no_others(viewer_api: APIClient, 
     assert Job.objects.count() == 4
 
 
-def test_files_of_a_source_that_is_not_published_count_as_files_of_the_archive(viewer_api: APIClient, world: World) -> None:
-    make_file("a.mp4", source=make_source())
+def test_files_of_a_source_that_is_not_published_are_on_neither_side(viewer_api: APIClient, world: World) -> None:
+    before = ask(viewer_api)
+    make_file("a.mp4", source=make_source(), content=make_content())
     match_all()
     found = ask(viewer_api)
-    assert (found["source"]["total_files"], sum(found["by_status"].values())) == (11, 13)
+    assert (found["source"]["total_files"], sum(found["by_status"].values())) == (10, 13)
+    assert {name: found[name] for name in ("by_status", "catalogs", "formats")} == {
+        name: before[name] for name in ("by_status", "catalogs", "formats")
+    }
+
+
+def test_files_that_vanished_at_once_are_told_of_and_nothing_is_done_about_them(viewer_api: APIClient, world: World) -> None:
+    hold = MissingHold.objects.create(source=world.source, files=3, total_bytes=1, share_percent=30)
+    found = ask(viewer_api)["sync_status"]
+    assert (found["state"], found["held_files"]) == ("held", [{"source": "ARCHIVE", "files": 3}])
+    hold.decision = MissingHold.Decision.GONE
+    hold.save()
+    assert (state_of(viewer_api), ask(viewer_api)["sync_status"]["held_files"]) == (("normal", ["normal"]), [])
+
+
+def test_files_that_are_still_being_written_are_counted(viewer_api: APIClient, world: World) -> None:
+    assert ask(viewer_api)["sync_status"]["growing_files"] == 1
 
 
 # --- /health ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from catalog.choices import SourceState
 from catalog.models import Source
-from ingest.models import Scan, ScanMode, ScanState
+from ingest.models import MissingHold, Scan, ScanMode, ScanState
 from mam.jobs.models import Job, JobState
 from sync.choices import PlanState, TargetState
 from sync.matching.recompute import match_touched
@@ -20,7 +20,7 @@ from sync.models import Match, Plan, Target, TargetSource
 from sync.services.history import Actor
 from sync.views.dashboard import result_words
 from tests.factories import make_catalog, make_file, make_job, make_series, make_source
-from tests.sync.factories import make_match, make_plan, make_report, planned
+from tests.sync.factories import make_match, make_plan, make_report, match_all, planned
 from tests.sync.pages.reading import HTMX, show
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def test_small_catalogs_are_shown_together(viewer: Client, archive: Archive) -> 
     for number in range(15):
         series = make_series(make_catalog(f"catalog {number}"))
         make_file(f"{number}/{number}.mp4", source=Source.objects.get(), content=series.contents.create(title=str(number), key=str(number)))
+    match_all()
     bars = viewer.get(HOME).context["catalogs"]
     assert (len(bars), bars[-1]["label"], bars[-1]["text"]) == (13, "Others", "4")
 
@@ -123,6 +124,13 @@ def test_a_result_is_a_fact(result: dict[str, Any], words: str) -> None:
     assert result_words({"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0} | result) == words
 
 
+def test_files_that_were_still_being_written_are_named(viewer: Client, archive: Archive) -> None:
+    result_of(archive.target, growing=1500, state=PlanState.APPLIED)
+    assert viewer.get(HOME).context["result"] == "Nothing to do yet: 1,500 files are still being written."
+    result_of(archive.target, added=1, growing=1500, state=PlanState.APPLIED)
+    assert viewer.get(HOME).context["result"] == "1 added"
+
+
 def test_the_last_results_are_there_with_what_they_came_from(viewer: Client, archive: Archive) -> None:
     plan = make_plan(archive.target, [[planned()]], state=PlanState.APPLIED)
     report = make_report(archive.target, {"WSOP/new.mp4": "+"}, equal=3, finished_at=timezone.now())
@@ -165,6 +173,15 @@ def test_a_source_that_is_offline_is_said_by_name(viewer: Client, archive: Archi
     Source.objects.update(state=SourceState.OFFLINE)
     assert state_of(viewer) == "Source offline"
     assert "The source NAS is offline." in show(viewer, HOME)
+
+
+def test_files_that_vanished_at_once_are_said_and_who_decides(viewer: Client, administrator: Client, archive: Archive) -> None:
+    MissingHold.objects.create(source=Source.objects.get(), files=6, total_bytes=1, share_percent=14)
+    assert state_of(viewer) == "Waits for approval"
+    words = "6 files of the source NAS vanished at once. Their entries stay until an administrator decides."
+    assert words in show(viewer, HOME)
+    assert [one.get("href") for one in viewer.get(HOME).context["problems"]] == [None]
+    assert [one.get("href") for one in administrator.get(HOME).context["problems"]] == [reverse("ingest:source_manage")]
 
 
 def test_what_runs_is_shown_with_how_far_it_is(operator: Client, archive: Archive) -> None:
