@@ -16,7 +16,6 @@ from benchmarks.taking_turns import Question, ask_all, bare_rows, compare
 
 PATH = "/api/dashboard"
 GOAL_MS = 100
-_HERE = "presence IN ('present', 'growing')"
 _SIZES = {
     "sqlite": "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()",
     "postgresql": "SELECT pg_database_size(current_database()) AS bytes",
@@ -28,18 +27,17 @@ def statements(target_id: int) -> list[str]:
     from django.db import connection  # noqa: PLC0415  (Django is set up by who calls)
 
     cells = f"FROM sync_matchcell WHERE target_id = {target_id}"
-    published = f"SELECT s.name FROM sync_targetsource t JOIN catalog_source s ON s.id = t.source_id WHERE t.target_id = {target_id}"  # noqa: S608
+    catalogs = f"SELECT catalog_id, status, reason, SUM(matches) AS files {cells} GROUP BY catalog_id, status, reason"
+    held = "SELECT source_id, SUM(files) AS files FROM ingest_missinghold WHERE decision = 'open' GROUP BY source_id"
     return [
-        f"SELECT kind, extension, SUM(files) AS files, SUM(bytes) AS bytes FROM catalog_summarycell WHERE {_HERE} GROUP BY kind, extension",  # noqa: S608
-        f"SELECT c.name, n.files FROM (SELECT catalog_id, SUM(files) AS files FROM catalog_summarycell WHERE {_HERE} GROUP BY catalog_id)"  # noqa: S608
-        " AS n LEFT JOIN catalog_catalog c ON c.id = n.catalog_id",
         f"SELECT extension, status, reason, action, SUM(matches) AS files, SUM(bytes) AS bytes {cells}"
         " GROUP BY extension, status, reason, action",
-        f"SELECT catalog_id, status, SUM(matches) AS files {cells} GROUP BY catalog_id, status",
+        f"SELECT c.name, n.* FROM ({catalogs}) AS n LEFT JOIN catalog_catalog c ON c.id = n.catalog_id",  # noqa: S608
         f"SELECT name, state, last_sync_at, last_result, next_sync_at, size_bytes FROM sync_target WHERE id = {target_id}",  # noqa: S608
         f"SELECT id, kind, state FROM jobs_job WHERE key = 'sync:{target_id}' AND state IN ('queued', 'running')",  # noqa: S608
         f"SELECT id FROM sync_plan WHERE target_id = {target_id} AND state = 'held' ORDER BY id DESC LIMIT 1",  # noqa: S608
-        f"{published} AND t.is_included AND s.state = 'offline'",
+        f"SELECT s.name, s.state, h.files FROM sync_targetsource t JOIN catalog_source s ON s.id = t.source_id LEFT JOIN ({held}) AS h"  # noqa: S608
+        f" ON h.source_id = s.id WHERE t.target_id = {target_id} AND t.is_included AND (s.state = 'offline' OR h.files > 0)",
         _SIZES[connection.vendor],
     ]
 

@@ -174,7 +174,7 @@ def last_sync() -> str | None:
 
 
 # --- the sides --------------------------------------------------------------------------------------------------------
-def _source_side(files: Iterable[Mapping[str, Any]]) -> SourceSide:
+def _source_side(files: list[dict[str, Any]]) -> SourceSide:
     by_type: dict[str, int] = {}
     for cell in files:
         is_video = cell["reason"] != MatchReason.UNSUPPORTED
