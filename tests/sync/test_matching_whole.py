@@ -16,7 +16,7 @@ from sync.matching.recompute import match_touched
 from sync.matching.touches import touch_all, touch_rows
 from sync.models import FolderMatches, Match, Target, TargetRow
 from sync.services.history import Actor
-from tests.factories import make_file, make_folder, make_source
+from tests.factories import make_content, make_file, make_folder, make_source
 from tests.sync.factories import make_target, make_target_row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NAMES, FOLDERS, SIZES = ("a.mp4", "A.mp4", "b.mp4", "c.mxf"), ("", "X", "X/Y", "
 PRESENCES = (Presence.PRESENT, Presence.MISSING, Presence.HELD, Presence.GROWING)
 
 step = st.tuples(
-    st.sampled_from(("add", "rename", "resize", "presence", "probe", "move folder", "row", "bind", "mark", "drop row", "match")),
+    st.sampled_from(("add", "rename", "resize", "presence", "probe", "place", "move folder", "row", "bind", "mark", "drop row", "match")),
     st.integers(0, 7),
     st.sampled_from(NAMES),
     st.sampled_from(FOLDERS),
@@ -42,6 +42,7 @@ class World:
     def __init__(self) -> None:
         self.source: Source = make_source()
         self.target: Target = make_target(sources={self.source: ""})
+        self.contents = [None, make_content(), make_content()]  # of two catalogs
 
     def do(self, what: str, which: int, name: str, folder: str, size: int, presence: Presence) -> None:
         """One step; nothing where it makes no sense."""
@@ -61,6 +62,8 @@ class World:
             self._set(file, size_bytes=size)
         elif file is not None and what == "probe":
             self._set(file, duration_ms=1_000 * size, kind=FileKind.VIDEO if size else FileKind.AUDIO)
+        elif file is not None and what == "place":
+            self._set(file, content=self.contents[size])
         elif file is not None and what == "presence":
             self._set(file, presence=presence)
         elif row is not None:
@@ -102,7 +105,21 @@ def _chosen(model: type[AnyModel], which: int) -> AnyModel | None:
 
 
 def found() -> list[tuple[Any, ...]]:
-    fields = ("file", "row", "status", "reason", "action", "copies", "path", "path_key", "name_key", "extension", "size_bytes", "folder")
+    fields = (
+        "file",
+        "row",
+        "status",
+        "reason",
+        "action",
+        "copies",
+        "path",
+        "path_key",
+        "name_key",
+        "extension",
+        "size_bytes",
+        "folder",
+        "catalog",
+    )
     return sorted(Match.objects.values_list(*fields), key=repr)
 
 
