@@ -243,6 +243,7 @@ class _Waker:
         try:
             channel = await layer.new_channel()
             await layer.group_add(wake.GROUP, channel)
+            self._told.set()  # by whoever spoke before anybody listened
             while True:
                 await layer.receive(channel)
                 self._told.set()

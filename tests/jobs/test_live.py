@@ -7,6 +7,7 @@ import json
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -374,6 +375,36 @@ async def test_redis_wakes_readers_of_other_processes(
             async with asyncio.timeout(20):
                 [line] = await receive_lines(socket, 1)
             assert line["params"]["number"] == number
+
+
+@pytest.mark.redis
+async def test_what_was_said_before_anybody_listened_is_read(
+    job: Job, operator_cookie: bytes, redis_url: str, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = redis_url
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_url]}}}
+    monkeypatch.setattr(live, "_SAFETY_S", 60)
+    waits, may_listen = asyncio.Event(), asyncio.Event()
+    layer, real_wait = wake.layer(), live._Waker.wait
+    join = layer.group_add
+
+    async def wait(self: live._Waker) -> None:
+        waits.set()
+        await real_wait(self)
+
+    async def join_late(group: str, channel: str) -> None:
+        await may_listen.wait()
+        await join(group, channel)
+
+    monkeypatch.setattr(live._Waker, "wait", wait)
+    monkeypatch.setattr(wake, "notify", Mock())
+    monkeypatch.setattr(layer, "group_add", join_late)
+    async with connected("/ws/logs", operator_cookie) as socket, asyncio.timeout(20):
+        await waits.wait()
+        await awrite(job, 1, number=1)  # and nobody hears of it
+        may_listen.set()
+        [line] = await receive_lines(socket, 1)
+    assert line["params"]["number"] == 1
 
 
 def test_log_ids_become_visible_in_order(job: Job) -> None:
