@@ -20,7 +20,9 @@ function setOpen(item, isOpen) {
   if (!item.hasAttribute("aria-expanded")) return;
   item.setAttribute("aria-expanded", isOpen);
   const branch = item.nextElementSibling;
-  if (isOpen && branch?.hasAttribute("hx-get")) window.htmx.trigger(branch, "open");
+  if (!isOpen || !branch?.hasAttribute("hx-get")) return;
+  window.htmx.process(branch); // just loaded itself, it may not listen yet
+  window.htmx.trigger(branch, "open");
 }
 
 function handle(event, item) {

@@ -226,6 +226,17 @@ def test_the_tree_is_walked_by_arrows_level_by_level(open_as: OpenPage, archive:
     page.wait_for_url(f"**{reverse('catalog:file_detail', args=[archive.files['moved'].pk])}")
 
 
+def test_a_folder_that_has_just_come_can_be_opened(open_as: OpenPage, archive: Archive) -> None:
+    page = open_as("/sync/tree/", role="viewer")
+    page.evaluate("htmx.config.defaultSettleDelay = 60000")  # what it loads listens only after that
+    page.get_by_role("treeitem").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[aria-level='2']")).to_have_count(2)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[aria-level='3']")).to_have_count(5)
+
+
 def test_more_of_a_folder_takes_the_focus_along(open_as: OpenPage, target: TargetType, source: Source) -> None:
     for number in range(105):
         make_match(target, make_file(f"WSOP/{number:03}.mp4", source=source))
