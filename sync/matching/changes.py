@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from catalog.choices import Presence
 from sync.choices import Action, MatchReason, MatchStatus
+from sync.matching.scope import is_hls_compatible
 
 if TYPE_CHECKING:
     from sync.matching.scope import Workspace
@@ -35,9 +36,8 @@ _OTHER_CONTENT = " OR r.content_id <> COALESCE(CAST(f.content_id AS TEXT), '')" 
 
 def row_differs(target: Target, match: str) -> tuple[str, list[str]]:
     """SQL, and its parameters: the row r says something else than the file f, and what `match` (an alias) has of it; but for the path."""
-    extensions = list(target.hls_extensions)
-    is_hls = f"({match}.extension IN ({', '.join(['%s'] * len(extensions)) or 'NULL'}))"
-    return _DIFFERS.format(match=match, is_hls=is_hls) + (_OTHER_CONTENT if target.keeps_works else ""), extensions
+    is_hls, extensions = is_hls_compatible(target, f"{match}.extension")
+    return _DIFFERS.format(match=match, is_hls=f"({is_hls})") + (_OTHER_CONTENT if target.keeps_works else ""), extensions
 
 
 def compare(space: Workspace) -> int:

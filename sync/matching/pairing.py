@@ -2,7 +2,8 @@
 
 Of files of the same name and size one syncs, the first that was found: the winner. One that is still being written keeps its place and its
 row, though nothing is done about it until it is whole. A winner gets, in this order: the row that was made for it; a row at its path; a row
-of its name and size, which then has moved; a row at its path that was marked as deleted. A steady one is, or is not, what it was.
+of its name and size, which then has moved; a row at its path that was marked as deleted. A steady file
+has what it was matched with.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
@@ -105,21 +105,26 @@ def _write(space: Workspace, count: int, by: Actor, publish: Publish) -> None:
     slices = [f"seq BETWEEN {first} AND {first + SLICE - 1}" for first in range(1, count + 1, SLICE)]
     steps = [(_release, part) for part in slices] + [(_take, part) for part in slices]
     is_sliced = len(slices) > 1
-    if is_sliced:
-        with publish():
-            unfinished = touch_all()
-    for acts in [[step] for step in steps] if is_sliced else [steps]:
-        with publish():
-            if not Target.objects.filter(pk=space.target.pk, match_version=version).update(match_version=F("match_version") + 1):
-                raise _OvertakenError
-            for act, part in acts:
-                act(space, part, by)
-        version += 1
-    if is_sliced:
-        with publish():
-            unfinished.delete()
+    with _noted_as_unfinished(publish) if is_sliced else nullcontext():
+        for acts in [[step] for step in steps] if is_sliced else [steps]:
+            with publish():
+                if not Target.objects.filter(pk=space.target.pk, match_version=version).update(match_version=F("match_version") + 1):
+                    raise _OvertakenError
+                for act, part in acts:
+                    act(space, part, by)
+            version += 1
     space.target.match_version = version
     _follow_folders(space, publish)
+
+
+@contextmanager
+def _noted_as_unfinished(publish: Publish) -> Iterator[None]:
+    """Whoever does not come to the end leaves a note that everything has to be matched."""
+    with publish():
+        note = touch_all()
+    yield
+    with publish():
+        note.delete()
 
 
 def _release(space: Workspace, part: str, by: Actor) -> None:

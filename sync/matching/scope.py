@@ -56,6 +56,12 @@ IS_THERE = (
 JOINS = "{join} catalog_folder d ON d.id = f.folder_id {join} m_source ms ON ms.source_id = f.source_id"
 
 
+def is_hls_compatible(target: Target, extension: str) -> tuple[str, list[str]]:
+    """SQL, and its parameters: `extension` (SQL) is one of those that the target's rules let in."""
+    extensions = list(target.hls_extensions)
+    return f"{extension} IN ({', '.join(['%s'] * len(extensions)) or 'NULL'})", extensions
+
+
 class Workspace:
     """The tables, and the target whose matching they are for. `is_all`: the scope is everything there is."""
 
@@ -165,13 +171,12 @@ class Workspace:
     @property
     def reason(self) -> tuple[str, list[str]]:
         """SQL, and its parameters: why the file f does not sync by the rules of the target; '' if it does."""
-        whens = [f"WHEN f.kind <> '{FileKind.VIDEO.value}' THEN '{MatchReason.UNSUPPORTED.value}'"]
-        extensions = list(self.target.hls_extensions) if self.target.is_hls_only else []
-        if self.target.is_hls_only:
-            marks = ", ".join(["%s"] * len(extensions)) or "NULL"
-            whens.append(f"WHEN f.extension NOT IN ({marks}) THEN '{MatchReason.NOT_HLS.value}'")
-        whens.append(f"WHEN f.presence = '{Presence.GROWING.value}' THEN '{MatchReason.GROWING.value}'")
-        return f"CASE {' '.join(whens)} ELSE '' END", extensions
+        is_hls, extensions = is_hls_compatible(self.target, "f.extension") if self.target.is_hls_only else ("1 = 1", [])
+        return (
+            f"CASE WHEN f.kind <> '{FileKind.VIDEO.value}' THEN '{MatchReason.UNSUPPORTED.value}'"
+            f" WHEN NOT ({is_hls}) THEN '{MatchReason.NOT_HLS.value}'"
+            f" WHEN f.presence = '{Presence.GROWING.value}' THEN '{MatchReason.GROWING.value}' ELSE '' END"
+        ), extensions
 
     @property
     def files(self) -> str:

@@ -12,7 +12,8 @@ from django.db import connection, connections
 from django.db.models import Max, Q, Sum
 
 from catalog import selectors as library
-from catalog.choices import KIND_BY_EXTENSION, FileKind, SourceState
+from catalog.choices import FileKind, SourceState
+from catalog.services.known import kind_of
 from ingest.models import MissingHold
 from mam.accounts.access import require
 from mam.jobs.models import ACTIVE, Job, JobState
@@ -89,7 +90,6 @@ class TargetSide:
 class SourceTrouble:
     """A published source that cannot be read, or of which files vanished at once that an administrator has to decide about."""
 
-    source_id: int
     name: str
     is_offline: bool
     held_files: int
@@ -142,7 +142,7 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
     """How both sides stand. A dozen queries, whatever there is. PermissionDeniedError for who may not see the library."""
     require(user, VIEW)
     cells = _cells(target, "extension", "status", "reason", "action")
-    files = [cell for cell in cells if cell["status"] != MatchStatus.DELETED and cell["reason"] != MatchReason.HELD]
+    files = _there(cells)
     jobs = list_target_jobs(target)
     held_plan_id = Plan.objects.filter(target=target, state=PlanState.HELD).order_by("-pk").values_list("pk", flat=True).first()
     troubles = _troubles(target)
@@ -178,7 +178,7 @@ def _source_side(files: list[dict[str, Any]]) -> SourceSide:
     by_type: dict[str, int] = {}
     for cell in files:
         is_video = cell["reason"] != MatchReason.UNSUPPORTED
-        kind = str(FileKind.VIDEO if is_video else KIND_BY_EXTENSION.get(cell["extension"], FileKind.OTHER))
+        kind = FileKind.VIDEO.value if is_video else kind_of(cell["extension"])
         by_type[kind] = by_type.get(kind, 0) + cell["matches"]
     return SourceSide(sum(by_type.values()), sum(cell["bytes"] for cell in files), by_type, _location("default"), _database_bytes())
 
@@ -203,10 +203,8 @@ def _catalogs(user: Reader, target: Target) -> list[CatalogCount]:
     """The largest first, the files of no catalog last."""
     counted: dict[int | None, int] = {}
     synced: dict[int | None, int] = {}
-    for cell in _cells(target, "catalog_id", "status", "reason"):
+    for cell in _there(_cells(target, "catalog_id", "status", "reason")):
         pk = cell["catalog_id"] or None
-        if cell["status"] == MatchStatus.DELETED or cell["reason"] == MatchReason.HELD:
-            continue
         counted[pk] = counted.get(pk, 0) + cell["matches"]
         if cell["status"] in {MatchStatus.SYNCED, MatchStatus.SYNCED_WITH_DUPLICATES}:
             synced[pk] = synced.get(pk, 0) + cell["matches"]
@@ -215,7 +213,7 @@ def _catalogs(user: Reader, target: Target) -> list[CatalogCount]:
     return sorted(found, key=lambda one: (one.catalog_id is None, -one.files, one.name))
 
 
-def _formats(target: Target, files: Iterable[Mapping[str, Any]]) -> list[FormatCount]:
+def _formats(target: Target, files: list[dict[str, Any]]) -> list[FormatCount]:
     """Of videos, the most frequent first."""
     hls = set(target.hls_extensions)
     sums: dict[str, tuple[int, int]] = {}
@@ -232,6 +230,11 @@ def _cells(target: Target, *columns: str) -> list[dict[str, Any]]:
     sums = {"n": Sum("matches"), "b": Sum("bytes")}
     rows: Any = MatchCell.objects.filter(target_id=target.pk).order_by().values(*columns).annotate(**sums)
     return [{**{name: row[name] for name in columns}, "matches": int(row["n"]), "bytes": int(row["b"])} for row in rows if row["n"]]
+
+
+def _there(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of files that are there."""
+    return [cell for cell in cells if cell["status"] != MatchStatus.DELETED and cell["reason"] != MatchReason.HELD]
 
 
 def _sums(cells: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
@@ -264,8 +267,8 @@ def _troubles(target: Target) -> list[SourceTrouble]:
     held = Sum("source__holds__files", filter=Q(source__holds__decision=MissingHold.Decision.OPEN), default=0)
     published = target.sources.filter(is_included=True).annotate(held=held)
     in_trouble = published.filter(Q(source__state=SourceState.OFFLINE) | Q(held__gt=0)).order_by("source__name")
-    rows = in_trouble.values_list("source", "source__name", "source__state", "held")
-    return [SourceTrouble(pk, name, state == SourceState.OFFLINE, int(count)) for pk, name, state, count in rows]
+    rows = in_trouble.values_list("source__name", "source__state", "held")
+    return [SourceTrouble(name, state == SourceState.OFFLINE, int(count)) for name, state, count in rows]
 
 
 def _states(target: Target, jobs: list[Job], troubles: list[SourceTrouble], *, has_held_plan: bool) -> tuple[SyncState, ...]:

@@ -227,12 +227,11 @@ def _note(plan: Plan, done: Sequence[tuple[PlanPart, list[str]]], publish: Publi
     written = [(Planned(*one), remote_id) for part, ids in done for one, remote_id in zip(part.actions, ids, strict=True)]
     with publish():
         row_ids = _write_mirror(plan, written)
-        done_on = [(one, pk) for (one, _), pk in zip(written, row_ids, strict=True)]
-        settled = settling.settle(plan.target, [(one.match_id, pk) for one, pk in done_on if one.match_id])
+        done_on = [(one, remote_id, pk) for (one, remote_id), pk in zip(written, row_ids, strict=True)]
+        settled = settling.settle(plan.target, [(one.match_id, pk) for one, _, pk in done_on if one.match_id])
         touch_rows(pk for pk in row_ids if pk not in settled)
         catalogs = _catalogs(done_on)
-        pairs = zip(written, row_ids, strict=True)
-        changes = (_change(plan, one, remote_id, pk, settled.get(pk), catalogs.get(pk, (0, ""))) for (one, remote_id), pk in pairs)
+        changes = (_change(plan, one, remote_id, pk, settled.get(pk), catalogs.get(pk, (0, ""))) for one, remote_id, pk in done_on)
         history.record(plan.target, changes, by=by)
         update_rows(PlanPart, ["state", "remote_ids"], ((PartState.DONE.value, json.dumps(ids), part.pk) for part, ids in done))
         Plan.objects.filter(pk=plan.pk).update(done_parts=F("done_parts") + len(done))
@@ -273,13 +272,13 @@ def _as_it_is(plan: Plan, one: Planned, remote_id: str) -> TargetFile:
     return TargetFile(remote_id, file.fields, file.is_deleted, deleted_at)
 
 
-def _catalogs(done_on: Sequence[tuple[Planned, int]]) -> dict[int, tuple[int, str]]:
+def _catalogs(done_on: Sequence[tuple[Planned, str, int]]) -> dict[int, tuple[int, str]]:
     """Row -> id and name of the catalog that its file is in, or was."""
     names = dict(Catalog.objects.values_list("pk", "name"))
-    row_of = {one.match_id: pk for one, pk in done_on if one.match_id}
+    row_of = {one.match_id: pk for one, _, pk in done_on if one.match_id}
     known = Match.objects.filter(pk__in=among(row_of), catalog__isnull=False).values_list("pk", "catalog_id")
     found = {row_of[match_id]: catalog_id for match_id, catalog_id in known}
-    others = [pk for one, pk in done_on if not one.match_id]  # of a plan that takes another back
+    others = [pk for one, _, pk in done_on if not one.match_id]  # of a plan that takes another back
     if others:
         found |= dict(Match.objects.filter(row__in=among(others), catalog__isnull=False).values_list("row_id", "catalog_id"))
     return {pk: (catalog_id, names.get(catalog_id, "")) for pk, catalog_id in found.items()}

@@ -162,11 +162,10 @@ def ensure_sources(target: Target) -> None:
     with transaction.atomic():
         row = lock(target)
         taken = {text.path_key(prefix) for prefix in row.sources.values_list("prefix", flat=True)}
-        is_first = not row.sources.filter(is_included=True).exists()
+        is_any_published = row.sources.filter(is_included=True).exists()
         for source in list(_unknown_sources(row)):
             is_included = not is_demo(source)
-            prefix = "" if is_included and is_first and "" not in taken else _free_prefix(source.name, taken)
-            is_first = is_first and not is_included
+            prefix = _free_prefix(source.name, taken) if is_any_published or "" in taken or not is_included else ""
             taken.add(text.path_key(prefix))
             TargetSource.objects.create(target=row, source=source, is_included=is_included, prefix=prefix)
             _note(row, "source", {}, {"source": source.name, "is_included": is_included, "prefix": prefix}, None)

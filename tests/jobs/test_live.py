@@ -358,16 +358,19 @@ async def test_the_feed_rests_while_nobody_watches(operator_cookie: bytes) -> No
             assert not thread.is_alive()
 
 
-@pytest.mark.redis
-async def test_redis_wakes_readers_of_other_processes(
-    job: Job, operator_cookie: bytes, redis_url: str, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The clock is too slow to explain it: the word came by Redis."""
+@pytest.fixture
+def told_by_redis(redis_url: str, settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its address. The clock is too slow to explain what is read."""
     settings.REDIS_URL = redis_url
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_url]}}}
     monkeypatch.setattr(live, "_SAFETY_S", 60)
+    return redis_url
+
+
+@pytest.mark.redis
+async def test_redis_wakes_readers_of_other_processes(job: Job, operator_cookie: bytes, told_by_redis: str) -> None:
     async with connected("/ws/logs", operator_cookie) as socket:
-        with redis.Redis.from_url(redis_url) as server:
+        with redis.Redis.from_url(told_by_redis) as server:
             await asyncio.to_thread(eventually, lambda: any(wake.GROUP in str(name) for name in server.pubsub_channels()))
         for number in range(3):
             await awrite(job, 1, number=number)
@@ -378,12 +381,8 @@ async def test_redis_wakes_readers_of_other_processes(
 
 
 @pytest.mark.redis
-async def test_what_was_said_before_anybody_listened_is_read(
-    job: Job, operator_cookie: bytes, redis_url: str, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.REDIS_URL = redis_url
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis_url]}}}
-    monkeypatch.setattr(live, "_SAFETY_S", 60)
+@pytest.mark.usefixtures("told_by_redis")
+async def test_what_was_said_before_anybody_listened_is_read(job: Job, operator_cookie: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     waits, may_listen = asyncio.Event(), asyncio.Event()
     layer, real_wait = wake.layer(), live._Waker.wait
     join = layer.group_add

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job
 from streaming import tasks
 from streaming.models import Rendition, StoredObject, Track
 from streaming.services import renditions
@@ -60,7 +60,7 @@ def test_killed_in_the_middle_it_is_made_whole_by_the_next(product: Product, stu
 
     product.start("worker", "--queue", "media", "--processes", "1")
     eventually(lambda: Rendition.objects.get(file=file).state == Rendition.State.READY, within_s=120, what="it is made")
-    eventually(lambda: not Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING], kind="streaming.hls").exists(), within_s=30)
+    eventually(lambda: not Job.objects.filter(state__in=ACTIVE, kind="streaming.hls").exists(), within_s=30)
     video = Track.objects.select_related("object").get(name="v360")
     assert sum(ticks for ticks, _ in video.segments) == FRAMES * 512
     assert [frame.number for frame in frames_in(bytes_of(video))[::500]] == list(range(0, FRAMES, 500))

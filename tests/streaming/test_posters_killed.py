@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mam.jobs.models import Job, JobState
+from mam.jobs.models import ACTIVE, Job
 from streaming import tasks
 from streaming.models import Rendition
 from streaming.services import inventory
@@ -59,7 +59,7 @@ def test_killed_twice_each_video_has_one_poster(
         kill(worker)
     product.start("worker", "--queue", "media", "--processes", "1")
     eventually(lambda: ready.count() == VIDEOS, within_s=120, what="all posters are there")
-    eventually(lambda: not Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING], kind=tasks.POSTERS_KIND).exists(), within_s=30)
+    eventually(lambda: not Job.objects.filter(state__in=ACTIVE, kind=tasks.POSTERS_KIND).exists(), within_s=30)
 
     shown = {location / name for name in ready.values_list("stored_objects__name", flat=True)}
     assert len(shown) == VIDEOS

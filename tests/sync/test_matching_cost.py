@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
@@ -17,7 +17,7 @@ from tests.factories import make_file, make_source
 from tests.sync.factories import make_target, make_target_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from catalog.models import Source
     from sync.models import Target
@@ -27,32 +27,23 @@ pytestmark = pytest.mark.django_db
 FEW, MANY = 200, 2_000  # files
 
 
-@contextmanager
-def counting() -> Iterator[list[int]]:
-    """What is done meanwhile: SQLite's instructions, by the hundred; rows that PostgreSQL reads where it need not read all of a table."""
-    found: list[int] = []
-    if connection.vendor == "sqlite":
-        steps = 0
-
-        def step() -> int:
-            nonlocal steps
-            steps += 1
-            return 0
-
-        connection.ensure_connection()
-        connection.connection.set_progress_handler(step, 100)
-        try:
-            yield found
-        finally:
-            connection.connection.set_progress_handler(None, 0)
-        found.append(steps)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        before = _rows_read()
-        yield found
-        found.append(_rows_read() - before)
-        cursor.execute("SET LOCAL enable_seqscan = on")
+def cost_of(change: Callable[[], Any]) -> int:
+    """Of matching after it: SQLite's instructions, by the hundred; rows that PostgreSQL reads where it need not read all of a table."""
+    change()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            before = _rows_read()
+            match_touched(by=Actor())
+            cursor.execute("SET LOCAL enable_seqscan = on")
+        return _rows_read() - before
+    steps = itertools.count()
+    connection.connection.set_progress_handler(lambda: next(steps) and 0, 100)
+    try:
+        match_touched(by=Actor())
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+    return next(steps)
 
 
 def _rows_read() -> int:
@@ -74,26 +65,22 @@ def grow(source: Source, target: Target, count: int) -> None:
 
 def costs(source: Source) -> dict[str, int]:
     """Of matching what has changed, by what it is."""
-    found = {}
-    file, row = MediaFile.objects.order_by("-pk")[5], TargetRow.objects.order_by("-pk")[9]
-    for name in ("probed", "resized", "added", "gone", "row", "row gone"):
-        if name == "probed":
-            MediaFile.objects.filter(pk=file.pk).update(duration_ms=MediaFile.objects.count())
-        elif name == "resized":
-            MediaFile.objects.filter(pk=file.pk).update(size_bytes=MediaFile.objects.count())
-        elif name == "added":
-            added = make_file("1/added.mp4", source=source)
-        elif name == "gone":
-            MediaFile.objects.filter(pk=added.pk).delete()
-        else:
-            touch_rows([row.pk])
-            TargetRow.objects.filter(pk=row.pk).update(is_deleted=True)
-            if name == "row gone":
-                TargetRow.objects.filter(pk=row.pk).delete()
-        with counting() as counted:
-            match_touched(by=Actor())
-        found[name] = counted[0]
-    return found
+    count = MediaFile.objects.count()
+    file = MediaFile.objects.filter(pk=MediaFile.objects.order_by("-pk")[5].pk)
+    row = TargetRow.objects.filter(pk=TargetRow.objects.order_by("-pk")[9].pk)
+
+    def of_row(change: Callable[[], Any]) -> int:
+        touch_rows(list(row.values_list("pk", flat=True)))
+        return cost_of(change)
+
+    return {
+        "probed": cost_of(lambda: file.update(duration_ms=count)),
+        "resized": cost_of(lambda: file.update(size_bytes=count)),
+        "added": cost_of(lambda: make_file("1/added.mp4", source=source)),
+        "gone": cost_of(MediaFile.objects.filter(name="added.mp4").delete),
+        "row": of_row(lambda: row.update(is_deleted=True)),
+        "row gone": of_row(row.delete),
+    }
 
 
 def test_what_one_change_costs_does_not_grow_with_the_archive() -> None:

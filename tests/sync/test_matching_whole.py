@@ -106,19 +106,8 @@ def _chosen(model: type[AnyModel], which: int) -> AnyModel | None:
 
 def found() -> list[tuple[Any, ...]]:
     fields = (
-        "file",
-        "row",
-        "status",
-        "reason",
-        "action",
-        "copies",
-        "path",
-        "path_key",
-        "name_key",
-        "extension",
-        "size_bytes",
-        "folder",
-        "catalog",
+        *("file", "row", "status", "reason", "action", "copies"),
+        *("path", "path_key", "name_key", "extension", "size_bytes", "folder", "catalog"),
     )
     return sorted(Match.objects.values_list(*fields), key=repr)
 
