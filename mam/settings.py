@@ -32,6 +32,8 @@ PORT = env.int("MAM_PORT", default=8000)
 ALLOWED_HOSTS = env.list("MAM_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("MAM_TRUSTED_ORIGINS", default=[])
 SITE_NAME = env.str("MAM_SITE_NAME", default="MAM")
+# Where people reach it, for links in what is sent to them; "" where nobody knows.
+PUBLIC_URL = env.str("MAM_PUBLIC_URL", default=next((one for one in CSRF_TRUSTED_ORIGINS if "*" not in one), "")).rstrip("/")
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",

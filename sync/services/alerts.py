@@ -1,9 +1,10 @@
 """Alerts: people are told of an error and of a plan that waits, by e-mail and by a webhook, each sent by a job of its own, so that nobody
 waits for a slow server. Off unless an administrator switches them on.
 
-A webhook is a POST of JSON: {"id", "event", "text", "site", "target": {"id", "name"}, "at", "plan_id", "reasons": [{"code", "params",
-"message"}]}. `text` is what Slack and its like show. Headers: `X-MAM-Event` (sync.error, sync.held, sync.test), `X-MAM-Delivery` (the id;
-what comes twice has the same) and `X-MAM-Signature` ("t=<unix seconds>,v1=<hex HMAC-SHA256 of '<t>.' + body>", by the target's secret).
+A webhook is a POST of JSON: {"id", "event", "text", "site", "target": {"id", "name"}, "at", "plan_id", "url", "reasons": [{"code",
+"params", "message"}]}. `text` is what Slack and its like show; `url` the page to look at, "" without settings.PUBLIC_URL. Headers:
+`X-MAM-Event` (sync.error, sync.held, sync.test), `X-MAM-Delivery` (the id; what comes twice has the same) and `X-MAM-Signature`
+("t=<unix seconds>,v1=<hex HMAC-SHA256 of '<t>.' + body>", by the target's secret).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext, override
 
@@ -199,6 +201,7 @@ def _post(target: Target, notice: Notice) -> None:
         "target": {"id": target.pk, "name": target.name},
         "at": notice.at.isoformat(),
         "plan_id": notice.plan_id,
+        "url": _link(notice),
         "reasons": [{"code": code, "params": params, "message": _reason(code, params)} for code, params in notice.reasons],
     }
     body = json.dumps(document, ensure_ascii=False).encode()
@@ -225,8 +228,17 @@ def _paragraphs(target: Target, notice: Notice) -> list[str]:
         _title(target, notice),
         *(_reason(code, params) for code, params in notice.reasons),
         *([plan] if notice.kind == AlertKind.HELD else []),
+        *([link] if (link := _link(notice)) else []),
         f"{formats.date_format(at, 'DATETIME_FORMAT')} ({at.tzname()})",
     ]
+
+
+def _link(notice: Notice) -> str:
+    """The plan, else where lines of the log tell what happened; "" where nobody knows how people reach this system."""
+    if not settings.PUBLIC_URL:
+        return ""
+    page = reverse("sync:plan_detail", args=[notice.plan_id]) if notice.plan_id else reverse("sync:log")
+    return f"{settings.PUBLIC_URL}{page}"
 
 
 def _reason(code: str, params: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core import mail
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from mam.accounts.errors import PermissionDeniedError
@@ -109,6 +110,30 @@ def test_a_plan_that_waits_is_told_with_its_reasons(hook: tuple[str, Any]) -> No
     for text in (mail.outbox[0].body, document["text"]):
         assert "500" in text
         assert f"{plan.pk}" in text
+
+
+def test_who_is_told_can_go_there(hook: tuple[str, Any], settings: Any) -> None:
+    settings.PUBLIC_URL = "https://mam.example.org"
+    target = alerting(hook[0], ADDRESSES)
+    plan = make_plan(target, holds=HOLDS)
+    alerts.announce_hold(target=target, plan=plan)
+    alerts.announce_error(target=target, error=ERROR)
+    run_pending(kinds=[alerts.ALERT_JOB])
+    pages = {"sync.held": reverse("sync:plan_detail", args=[plan.pk]), "sync.error": reverse("sync:log")}
+    documents = [json.loads(body) for _path, _headers, body in hook[1]]
+    assert {one["event"]: one["url"] for one in documents} == {event: f"https://mam.example.org{page}" for event, page in pages.items()}
+    for one in documents:
+        assert one["url"] in one["text"].splitlines()
+    assert all(any(one["url"] in message.body.splitlines() for one in documents) for message in mail.outbox)
+
+
+def test_a_system_that_does_not_know_its_address_gives_none(hook: tuple[str, Any], settings: Any) -> None:
+    settings.PUBLIC_URL = ""
+    alerts.announce_error(target=alerting(hook[0]), error=ERROR)
+    run_pending(kinds=[alerts.ALERT_JOB])
+    document = json.loads(hook[1][0][2])
+    assert document["url"] == ""
+    assert "http" not in document["text"]
 
 
 def test_a_sync_that_left_something_undone_is_told() -> None:
