@@ -1,7 +1,7 @@
 """Live connections for who has `jobs.view_job`.
 
-`WS /ws/logs?after=<id>&job=<id>&kinds=<kind>,<kind>`: log lines after `after` (without it: from now on), of one job or of all, of jobs of
-some kinds ("sync." stands for all that begin so) or of all.
+`WS /ws/logs?after=<id>&job=<id>&kinds=<kind>,<kind>`: log lines after `after` (without it: all since it was accepted), of one job or of
+all, of jobs of some kinds ("sync." stands for all that begin so) or of all.
     {"type": "log", "lines": [{id, job, at, level, level_label, code, params, message}, ...], "last": <id>}
 A client that connects again with the `last` it has gets exactly the lines it missed.
 
@@ -49,6 +49,7 @@ class WatchConsumer(AsyncWebsocketConsumer):
             await self.close(CLOSE_FORBIDDEN)
             return
         self.language = await _language_of(self.scope)
+        await self.begin()
         await self.accept()
         self._tasks = (asyncio.create_task(self.serve()), asyncio.create_task(self._recheck()))
 
@@ -58,6 +59,9 @@ class WatchConsumer(AsyncWebsocketConsumer):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    async def begin(self) -> None:
+        """What has to be known before the client is told that it is connected."""
 
     async def serve(self) -> None:
         """Send frames until cancelled."""
@@ -72,13 +76,18 @@ class WatchConsumer(AsyncWebsocketConsumer):
 class LogConsumer(WatchConsumer):
     """`WS /ws/logs`."""
 
+    async def begin(self) -> None:
+        """Where "from now on" begins: whatever happens once the client is connected is after it."""
+        self._query = {name: values[-1] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
+        after = selectors.log_cursor(self._query.get("after", ""))
+        self._after = await database_sync_to_async(selectors.last_log_id)() if after is None else after
+
     async def serve(self) -> None:
         """One frame per tick at most; a slow client is waited for, and misses nothing."""
-        query = {name: values[-1] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
-        feed = live.feed()
+        query, feed = self._query, live.feed()
         place = live.LogSubscription(
             feed,
-            after=selectors.log_cursor(query.get("after", "")),
+            after=self._after,
             job_id=selectors.log_cursor(query.get("job", "")),
             kinds=registry.names_of(query["kinds"]) if "kinds" in query else None,
         )

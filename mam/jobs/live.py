@@ -137,8 +137,8 @@ class Feed:
 class LogSubscription:
     """One client's place in the log: gets every line after `after` once, in order, however slow the client is."""
 
-    def __init__(self, feed: Feed, *, after: int | None, job_id: int | None, kinds: Sequence[str] | None = None) -> None:
-        self.cursor = after  # None: only what comes from now on
+    def __init__(self, feed: Feed, *, after: int, job_id: int | None, kinds: Sequence[str] | None = None) -> None:
+        self.cursor = after
         self._feed = feed
         self._job_id = job_id
         self._kinds = kinds  # None: all
@@ -165,7 +165,7 @@ class LogSubscription:
         while True:
             lines = await self._read_page() if self._is_behind else self._take_buffer()
             if lines:
-                self.cursor = max(self.cursor or 0, lines[-1].pk)
+                self.cursor = max(self.cursor, lines[-1].pk)
                 return lines
             if not self._is_behind:
                 self._wake.clear()
@@ -173,8 +173,6 @@ class LogSubscription:
 
     async def _read_page(self) -> list[JobLog]:
         """Read after the cursor. A short page that reaches the feed's place ends the catching up."""
-        if self.cursor is None:
-            self.cursor = await self._feed.read(selectors.last_log_id)
         reached = self._feed.cursor
         lines = await self._feed.read(selectors.list_log, after=self.cursor, job_id=self._job_id, kinds=self._kinds, limit=_PAGE_LINES)
         if len(lines) < _PAGE_LINES:
@@ -186,7 +184,7 @@ class LogSubscription:
         return lines
 
     def _take_buffer(self) -> list[JobLog]:
-        lines = [line for line in self._buffer if self.cursor is None or line.pk > self.cursor]
+        lines = [line for line in self._buffer if line.pk > self.cursor]
         self._buffer.clear()
         return lines
 

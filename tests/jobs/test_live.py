@@ -349,6 +349,22 @@ def take_roles() -> None:
         user.groups.clear()
 
 
+async def test_from_now_on_is_since_the_connection_was_made(job: Job, operator_cookie: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_subscribe, subscribe = asyncio.Event(), live.Feed.subscribe
+
+    async def subscribe_late(self: live.Feed, subscriber: live.Subscriber) -> None:
+        await may_subscribe.wait()
+        await subscribe(self, subscriber)
+
+    monkeypatch.setattr(live.Feed, "subscribe", subscribe_late)
+    await awrite(job, 1, number=1)
+    async with connected("/ws/logs", operator_cookie) as socket:
+        await awrite(job, 1, number=2)
+        may_subscribe.set()
+        [line] = await receive_lines(socket, 1)
+    assert line["params"]["number"] == 2
+
+
 async def test_the_feed_rests_while_nobody_watches(operator_cookie: bytes) -> None:
     async with connected("/ws/logs", operator_cookie), connected("/ws/jobs", operator_cookie):
         assert [thread.name for thread in threading.enumerate() if thread.name.startswith("jobs-feed")]
