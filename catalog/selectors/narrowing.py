@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import islice
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FEW = 20_000  # so many are read by their ids and sorted in 50 ms
 MANY_NOTES = 20_000  # while more changes wait for the index, as at a first scan, its bitmaps are not asked
 _STEP = 8  # how much more is looked at each time that a page is not full yet
+_WALKED = 20_000  # entries of an index at once, which take some milliseconds: those wanted may begin behind a hundred thousand others
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,15 @@ def _page_of_many(rows: Any, candidates: BitMap, ordering: Sequence[str], cursor
     reading = reading_after(MediaFile.objects.all(), ordering, cursor)
     page: KeysetPage[Any] = keyset_page(rows.none(), ordering, cursor, limit)
     seen: list[int] = []
-    for part in _in_order(candidates, ordering, cursor, reading, 2 * (limit + 1)):
-        seen += part
-        page = keyset_page(rows.filter(pk__in=among(seen)), ordering, cursor, limit, is_small=True)
-        if (page.previous if reading.is_backward else page.next) is not None:
-            break
+    size = 2 * (limit + 1)
+    for part in _in_order(candidates, ordering, cursor, reading, size):
+        in_part = iter(part)
+        while some := list(islice(in_part, size)):  # most likely the first ones fill the page
+            seen += some
+            page = keyset_page(rows.filter(pk__in=among(seen)), ordering, cursor, limit, is_small=True)
+            if (page.previous if reading.is_backward else page.next) is not None:
+                return page
+            size *= _STEP
     return page
 
 
@@ -134,7 +140,7 @@ def _in_order(candidates: BitMap, ordering: Sequence[str], cursor: str | None, r
         yield from _by_id(candidates, reading, count)
         return
     every = max(1, candidates.max() // len(candidates))  # if they are evenly spread, every so many rows are one
-    for ids in walk(MediaFile.objects.all(), ordering, cursor, count * every, _STEP):
+    for ids in walk(MediaFile.objects.all(), ordering, cursor, count * every, _STEP, _WALKED):
         yield [pk for pk in ids if pk in candidates]
 
 

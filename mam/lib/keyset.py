@@ -165,14 +165,16 @@ def reading_after(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str 
     return Reading(position.values[0] if position else None, walked[0].is_descending, is_backward)
 
 
-def walk(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None, size: int, growth: int) -> Iterator[list[Any]]:
-    """Primary keys in the order of reading, from where `cursor` says to the end: first `size`, then `growth` times as many, and so on.
+def walk(queryset: QuerySet[Any], ordering: Sequence[str], cursor: str | None, size: int, growth: int, most: int) -> Iterator[list[Any]]:
+    """Primary keys in the order of reading, from where `cursor` says to the end: first `size`, then `growth` times as many, and so on, but
+    never more than `most` at once.
 
     For orders that an index serves; then no row is read but the last of each part.
     """
     columns, position = _walked(_columns_of(queryset, ordering), cursor)
     values = position.values if position else None
     while True:
+        size = min(size, most)
         keys = _keys(queryset, _ranges_after(columns, values), size)
         if keys:
             yield keys

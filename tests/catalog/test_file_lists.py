@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.backends import ModelBackend
@@ -22,6 +22,7 @@ from catalog.services import rollups, upkeep
 from mam.jobs.models import JobLog
 from mam.jobs.services import enqueue
 from mam.jobs.testing import run_pending
+from mam.lib import keyset
 from tests.factories import (
     make_catalog,
     make_collection,
@@ -36,7 +37,7 @@ from tests.factories import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
@@ -216,6 +217,27 @@ def test_a_list_shows_what_was_written_a_moment_ago(
     expected = [file.pk for file in files]
     orders = {"id": expected, "-id": expected[::-1], "name": expected[::-1], "-name": expected, "-first_seen_at": expected[::-1]}
     assert {order: listed(viewer_api, query.format(**ids), order) for order in orders} == orders
+
+
+def test_files_behind_many_others_are_found_without_reading_far_beyond(viewer_api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(narrowing, "FEW", 0)
+    monkeypatch.setattr(narrowing, "_WALKED", 5)
+    walked: list[int] = []
+
+    def walk(*arguments: Any) -> Iterator[list[int]]:
+        for ids in keyset.walk(*arguments):
+            walked.extend(ids)
+            yield ids
+
+    monkeypatch.setattr(narrowing, "walk", walk)
+    wanted = [make_file(f"{number}.wav", kind="audio").pk for number in range(40)][::-1]
+    for number in range(20):  # found later: before all of them in the order
+        make_file(f"{number}.mp4")
+    refresh_all()
+    api = f"{API}/files/?kind=audio&ordering=-first_seen_at&limit=1"
+    assert [item["id"] for item in viewer_api.get(api).json()["items"]] == wanted[:1]
+    assert len(walked) <= 20 + 2 * 5
+    assert listed(viewer_api, "kind=audio", "-first_seen_at") == wanted
 
 
 def test_while_too_much_waits_for_the_index_a_list_asks_the_files(viewer_api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
