@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db.models import Q
+from django_filters import fields
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
@@ -17,9 +20,33 @@ from catalog.selectors.search import matching
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+BIGGEST = 2**63 - 1  # of a bigint
+
 
 def _chosen(model: Any, **options: Any) -> Any:
     return filters.ModelChoiceFilter(queryset=model.objects.all(), **options)
+
+
+class WholeNumberFilter(filters.NumberFilter):
+    """A number that a column may hold: SQLite cannot even be asked for one that it cannot."""
+
+    def get_max_validator(self) -> MaxValueValidator:
+        """In the place of the library's 10^50."""
+        return MaxValueValidator(BIGGEST)
+
+
+class _KnownField(fields.ModelMultipleChoiceField):
+    """Rows by their ids; one that is beyond all ids is as unknown as any other."""
+
+    def _check_values(self, value: Any) -> Any:
+        try:
+            return super()._check_values(value)  # type: ignore[misc]  # unknown to the stubs
+        except OverflowError as error:  # of SQLite
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice", params={"value": value[0]}) from error
+
+
+class _KnownFilter(filters.ModelMultipleChoiceFilter):
+    field_class = _KnownField
 
 
 class FileFilter(filters.FilterSet):
@@ -35,7 +62,7 @@ class FileFilter(filters.FilterSet):
     catalog = _chosen(Catalog, field_name="content__series__catalog")
     series = _chosen(Series, field_name="content__series")
     content = _chosen(Content)
-    tag = filters.ModelMultipleChoiceFilter(
+    tag = _KnownFilter(
         queryset=Tag.objects.all(), field_name="tags", conjoined=True, distinct=False, help_text="Repeated: files that have all of them."
     )
     player = _chosen(Player, field_name="players")
@@ -47,11 +74,11 @@ class FileFilter(filters.FilterSet):
     extension = filters.CharFilter(method="by_extension")
     video_codec = filters.CharFilter()
     is_placed = filters.BooleanFilter(field_name="content", lookup_expr="isnull", exclude=True)
-    min_size_bytes = filters.NumberFilter(field_name="size_bytes", lookup_expr="gte")
-    max_size_bytes = filters.NumberFilter(field_name="size_bytes", lookup_expr="lte")
-    min_duration_ms = filters.NumberFilter(field_name="duration_ms", lookup_expr="gte")
-    max_duration_ms = filters.NumberFilter(field_name="duration_ms", lookup_expr="lte")
-    min_height_px = filters.NumberFilter(field_name="height_px", lookup_expr="gte")
+    min_size_bytes = WholeNumberFilter(field_name="size_bytes", lookup_expr="gte")
+    max_size_bytes = WholeNumberFilter(field_name="size_bytes", lookup_expr="lte")
+    min_duration_ms = WholeNumberFilter(field_name="duration_ms", lookup_expr="gte")
+    max_duration_ms = WholeNumberFilter(field_name="duration_ms", lookup_expr="lte")
+    min_height_px = WholeNumberFilter(field_name="height_px", lookup_expr="gte")
     found_after = filters.IsoDateTimeFilter(field_name="first_seen_at", lookup_expr="gte")
     found_before = filters.IsoDateTimeFilter(field_name="first_seen_at", lookup_expr="lt")
 
@@ -98,7 +125,7 @@ class SeriesFilter(filters.FilterSet):
     """`?catalog=1&year=2024`."""
 
     catalog = _chosen(Catalog)
-    year = filters.NumberFilter()
+    year = WholeNumberFilter()
     is_curated = filters.BooleanFilter()
 
 

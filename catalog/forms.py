@@ -17,6 +17,7 @@ from catalog import selectors
 from catalog.choices import EditKind
 from catalog.errors import PlayerUnknownError
 from catalog.models import Collection, Content, PathRule, Series, Source
+from catalog.search.resolve import series_label
 from catalog.services import collections
 from catalog.services.file_systems import Credentials
 from catalog.services.tags import get_or_create_tags
@@ -187,7 +188,7 @@ class SeriesChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no
 
     def label_from_instance(self, obj: Any) -> str:
         """ "WSOP / 2024"."""
-        return f"{obj.catalog} / {obj}"
+        return series_label(str(obj.catalog), str(obj))
 
 
 class MoveToSeriesForm(forms.Form):
@@ -214,10 +215,17 @@ class MergeForm(forms.Form):
 
 # --- pages of collections -----------------------------------------------------------------------------------------------
 class MoveFileForm(forms.Form):
-    """A file of a collection, and the position it goes to."""
+    """A file of a collection, the position it goes to, and the one at which it was shown."""
 
     file = forms.IntegerField(min_value=1, max_value=2**63 - 1)
     to = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+    shown_at = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+
+    @property
+    def goes_back(self) -> bool:
+        """Towards the end."""
+        to, shown_at = self.cleaned_data["to"], self.cleaned_data["shown_at"]
+        return to is not None and shown_at is not None and to > shown_at
 
 
 # --- pages of path rules -------------------------------------------------------------------------------------------------

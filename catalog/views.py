@@ -20,7 +20,7 @@ from catalog import selectors
 from catalog.choices import PLACED_KINDS, EditKind, Placement
 from catalog.errors import ObjectNotFoundError
 from catalog.forms import EDIT_FORMS, MoveFileForm
-from catalog.search.query import Field, Query, parse
+from catalog.search.query import Field, Query, Term, parse
 from catalog.selectors import edits as edit_selectors
 from catalog.selectors.kept import keep_page, library_version
 from catalog.selectors.rules import find_deciding_rule
@@ -68,6 +68,7 @@ FACET_TITLES = {
     Field.STATE: _("State"),
 }
 COMPLETION_KINDS = FACET_TITLES | {"title": _("Title"), "word": _("Word"), "field": _("Field")}
+PLAYER_FILES = 24  # shown on the page of a player
 TAG_ORDERS = {
     "newest": selectors.NEWEST_FIRST,
     "name": selectors.FILE_ORDER,
@@ -315,8 +316,7 @@ def search_edit(request: MemberRequest) -> HttpResponse:
             form.add_error(None, message_text(error.code, error.params))
     found = selectors.search(user=request.user, query=query, sort=sort, limit=6)
     edits, back = _edit_links(query, sort, kind), _search_url(query, request)
-    is_partial = edit_selectors.is_cut_by_phrase(found.resolved)
-    context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back, "is_partial": is_partial}
+    context = {"query": str(query), "kind": kind, "edits": edits, "form": form, "found": found, "back": back}
     return render(request, "catalog/search_edit.html", context)
 
 
@@ -437,7 +437,7 @@ def collection_move(request: MemberRequest, collection_id: int) -> HttpResponse:
         collections.remove_files(collection=collection, file_ids=[file_id], user=request.user)
     else:
         collections.move_file(collection=collection, file_id=file_id, to=form.cleaned_data["to"] or 0, user=request.user)
-    shown = urlencode({"cursor": request.GET.get("cursor", ""), "moved": file_id})
+    shown = urlencode({"cursor": request.GET.get("cursor", ""), "moved": file_id, "went": "back" if form.goes_back else ""})
     return HttpResponseRedirect(f"{reverse('catalog:collection_detail', args=[collection.pk])}?{shown}")
 
 
@@ -450,6 +450,7 @@ def _collection_page(request: MemberRequest, collection: Collection) -> dict[str
         "page": page,
         "move_url": f"{reverse('catalog:collection_move', args=[collection.pk])}?{urlencode({'cursor': cursor or ''})}",
         "moved": request.GET.get("moved"),
+        "went": request.GET.get("went"),
     }
 
 
@@ -464,9 +465,15 @@ def tag_detail(request: MemberRequest, tag_id: int) -> HttpResponse:
 
 @require_safe
 def player_detail(request: MemberRequest, player_id: int) -> HttpResponse:
-    """The contents a player is named in."""
+    """The contents a player is named in, and the newest other files with that player."""
     player = selectors.get_player(user=request.user, player_id=player_id)
     contents = selectors.list_player_contents(user=request.user, player=player)
     page = keyset_page(contents, ("title", "id"), request.GET.get("cursor"), PAGE_SIZE)
-    context = {"player": player, "cards": selectors.content_cards(page.items), "page": page}
+    context = {
+        "player": player,
+        "cards": selectors.content_cards(page.items),
+        "page": page,
+        "files": selectors.list_player_files(user=request.user, player=player).order_by(*selectors.NEWEST_FIRST)[:PLAYER_FILES],
+        "all_files_url": _search_url(Query((Term(player.name, Field.PLAYER),))),
+    }
     return _render(request, "catalog/player_detail.html", "catalog/_content_grid.html", context)

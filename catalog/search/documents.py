@@ -60,6 +60,13 @@ def make_entries(file_ids: Collection[int]) -> list[Entry]:
     return [_entry(row, tags[row["pk"]], players[row["pk"]], collections[row["pk"]]) for row in rows]
 
 
+def names_on(rows: list[dict[str, Any]]) -> dict[int, list[str]]:
+    """What files are called by others: their tags, collections and every spelling of their players. `rows`: with "pk", "content_id"."""
+    ids = [row["pk"] for row in rows]
+    tags, players, collections = _tags_of(ids), _players_of(rows), _collections_of(ids)
+    return {pk: [*tags[pk].values(), *players[pk].values(), *collections[pk]] for pk in ids}
+
+
 def _entry(row: dict[str, Any], tags: dict[int, str], players: dict[int, str], collections: list[str]) -> Entry:
     path = f"{row['folder_path']}/{row['name']}"
     written = [row["title"], row["description"]]

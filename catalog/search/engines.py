@@ -45,10 +45,14 @@ class _Given:
 
 
 class Matches:
-    """The files that have what is wanted, looked at as far as somebody asks. `only`: none but these ids, newest first."""
+    """The files that have what is wanted, looked at as far as somebody asks. `only`: none but these ids, newest first; `is_cut`: older
+    ones were not looked at.
+    """
 
-    def __init__(self, wanted: Wanted, only: list[int] | None = None) -> None:
+    def __init__(self, wanted: Wanted, only: list[int] | None = None, *, is_cut: bool = False) -> None:
         self.wanted = wanted
+        self.is_cut = is_cut
+        self._is_given = only is not None
         self._engine = engine(wanted) if only is None else _Given(only)
 
     @property
@@ -63,8 +67,8 @@ class Matches:
 
     @property
     def is_whole(self) -> bool:
-        """`some` are all."""
-        return self.count < CAP
+        """`some` are all that are looked at."""
+        return self._is_given or self.count < CAP
 
     @property
     def entries(self) -> QuerySet[SearchEntry]:

@@ -1,6 +1,7 @@
 """What a person typed into the search box, taken apart; and put together again, so that the box is all there is to a search. No Django.
 
 misspelt words   "exact words"   -without   codec:h264   year:2020..2024   duration:>1h   catalog:"WSOP Classic"
+Within quotation marks one more is written \\": player:"Phil \\"Unabomber\\" Laak"
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from catalog.text import nfc, tidy
 
 MAX_CHARS = 300
 MAX_TERMS = 16
-_TERM = re.compile(r"""(?P<minus>-?)(?:(?P<field>[a-z]{2,10}):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))""", re.IGNORECASE)
+_TERM = re.compile(
+    r"""(?P<minus>-?)(?:(?P<field>[a-z]{2,10}):)?(?:"(?P<quoted>(?:\\["\\]|[^"])*)(?P<end>"?)|(?P<bare>[^\s"]+))""", re.IGNORECASE
+)
+_SPECIAL, _ESCAPED = re.compile(r'["\\]'), re.compile(r'\\(["\\])')  # within quotation marks
 
 
 class Field(StrEnum):
@@ -47,7 +51,8 @@ class Term:
     is_excluded: bool = False
 
     def __str__(self) -> str:
-        text = f'"{self.text}"' if self.is_exact or " " in self.text else self.text
+        is_quoted = self.is_exact or " " in self.text or '"' in self.text
+        text = '"' + _SPECIAL.sub(r"\\\g<0>", self.text) + '"' if is_quoted else self.text
         return f"{'-' if self.is_excluded else ''}{f'{self.field}:' if self.field else ''}{text}"
 
 
@@ -96,15 +101,19 @@ def half_typed(text: str) -> HalfTyped:
     """Split off the last term. After a space or a closed quotation none is being typed: its text is ""."""
     typed = nfc(text)[:MAX_CHARS]
     match = next((one for one in _TERM.finditer(typed) if one.end() == len(typed)), None)
-    if match is None or (match["quoted"] and typed.endswith('"')):
+    if match is None or (match["quoted"] and match["end"]):
         return HalfTyped(typed, "", None, is_excluded=False)
-    name, value = match["field"] or "", match["bare"] or match["quoted"] or ""
+    name, value = match["field"] or "", match["bare"] or _unquoted(match["quoted"] or "")
     if not name and value.endswith(":"):
         name, value = value[:-1], ""
     field = _FIELDS.get(name.lower())
     if name and field is None:
         value = f"{name}:{value}"
     return HalfTyped(typed[: match.start()], value, field, is_excluded=bool(match["minus"]))
+
+
+def _unquoted(quoted: str) -> str:
+    return _ESCAPED.sub(r"\1", quoted)
 
 
 def parse(text: str) -> Query:
@@ -114,7 +123,7 @@ def parse(text: str) -> Query:
         quoted, bare = match["quoted"], match["bare"]
         name = (match["field"] or "").lower()
         field = _FIELDS.get(name)
-        value = tidy(quoted if quoted is not None else bare)
+        value = tidy(_unquoted(quoted) if quoted is not None else bare)
         if name and field is None:
             value = f"{match['field']}:{value}"
         if value.strip("-"):

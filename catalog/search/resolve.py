@@ -22,13 +22,14 @@ from catalog.search.wanted import Clause, Range, Tokens, Wanted
 from mam.lib.errors import gettext_noop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 RARE = 3  # a word with fewer files may be misspelt
 _MAX_WORDS = 12
 _MAX_BEGINNINGS = 64
 _MIN_PAIRS = 4
 _PAIRS_OF_A_SLIP = 2  # a syllable is in two of them
+_OF_CATALOG = " / "  # between the names of a catalog and of a series of it
 _NOTHING: Clause = (("is_nothing",),)  # no file has it
 _UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be.")
 _UNKNOWN_NAME = gettext_noop("There is no %(field)s “%(value)s”.")
@@ -50,9 +51,15 @@ class Resolved:
     words: list[str]  # of the search, folded, in their order
     spelled: list[str] = field(default_factory=list)  # the same words as they were typed
     exact: list[list[str]] = field(default_factory=list)  # folded words that have to stand side by side
+    never: list[list[str]] = field(default_factory=list)  # and those that must not
     meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
     problems: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # gettext templates and their parameters
     is_everything: bool = False  # it says nothing that a file could lack
+
+    @property
+    def has_phrases(self) -> bool:
+        """The index alone does not tell the matches: it knows no order of words."""
+        return bool(self.exact or self.never)
 
     @property
     def meant_words(self) -> list[str]:
@@ -81,7 +88,7 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
         else:
             clauses += [asked] if asked else []
     clauses += _word_clauses(found)
-    found.is_everything = not (clauses or excluded or ranges)
+    found.is_everything = not (clauses or excluded or ranges or found.never)
     if not with_missing and not any(term.field is Field.STATE for term in query.terms):
         excluded.append((facet_token(Field.STATE, MISSING),))
     found.wanted = Wanted(tuple(clauses), tuple(excluded), tuple(ranges))
@@ -93,10 +100,18 @@ def whole_words(resolved: Resolved) -> Wanted:
     return resolved.wanted.also(*(((word[:TOKEN_MAX],),) for word in resolved.words))
 
 
+def with_words(resolved: Resolved, phrase: Sequence[str]) -> Wanted:
+    """A narrower search: with all words of a phrase, wherever they stand."""
+    return resolved.wanted.also(*((tuple(query_tokens(word)),) for word in phrase))
+
+
 # --- words ------------------------------------------------------------------------------------------------------------
 def _words(term: Term, found: Resolved) -> Clause:
     """Note the words of a term; what an excluded one rules out."""
     folded = [text.fold(word) for word in words(term.text)]
+    if term.is_excluded and term.is_exact and len(folded) > 1:
+        found.never.append(folded)
+        return ()
     if term.is_excluded:
         tokens = tuple(token for word in words(term.text) for token in query_tokens(word))
         return (tokens,) if tokens else ()
@@ -185,7 +200,10 @@ def _field(term: Term) -> Clause | Range | None:
             asked = set(words(value))
             return _any_of(Field.PLAYER, players.whose_name_has(asked)) if asked else None
         case Field.CATALOG | Field.SERIES | Field.TAG as name:
-            return _any_of(name, MODELS[name].objects.filter(Q(name__iexact=term.text) | Q(key=value)).values_list("pk", flat=True))
+            called = Q(name__iexact=term.text) | Q(key=value)
+            if name is Field.SERIES:
+                called |= _series_in_a_catalog(term.text)
+            return _any_of(name, MODELS[name].objects.filter(called).values_list("pk", flat=True))
         case Field.STATE:
             return _any_of(Field.STATE, [value]) if value in STATES else None
         case Field.KIND:
@@ -196,6 +214,20 @@ def _field(term: Term) -> Clause | Range | None:
             return _any_of(name, [value])
         case None:
             return None
+
+
+def series_label(catalog_name: str, name: str) -> str:
+    """What tells a series from those of the same name in other catalogs: "WSOP / 2024". `series:` takes it."""
+    return f"{catalog_name}{_OF_CATALOG}{name}"
+
+
+def _series_in_a_catalog(label: str) -> Q:
+    """The inverse; either name may have such a sign itself."""
+    parts = label.split(_OF_CATALOG)
+    called = Q()
+    for end in range(1, len(parts)):
+        called |= Q(catalog__name__iexact=_OF_CATALOG.join(parts[:end]), name__iexact=_OF_CATALOG.join(parts[end:]))
+    return called
 
 
 def _classes_of(asked: Range) -> list[Clause]:

@@ -17,6 +17,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _LINES = {"sd": 480, "hd": 720, "fullhd": 1080, "fhd": 1080, "qhd": 1440, "2k": 1080, "4k": 2160, "uhd": 2160, "8k": 4320}
 _ABOUT = 0.1  # what a plain length or size may differ by
+_MOST = 2**62  # more than anything is, and a number for both databases even if something is added to it
 
 
 def bounds(text: str, read: Callable[[str], int | None], *, is_rough: bool = False) -> Bounds | None:
@@ -48,18 +49,22 @@ def bounds(text: str, read: Callable[[str], int | None], *, is_rough: bool = Fal
 def duration_ms(text: str) -> int | None:
     """`1h30m`, `90m`, `45s`, `1:30:00`, `2:05`; a bare number is minutes."""
     if text.isdecimal():
-        return int(text) * 60_000
+        return _whole(float(text) * 60_000)
     found = _CLOCK.fullmatch(text) or (_SPOKEN.fullmatch(text) if text else None)
     if not found:
         return None
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return round(((hours * 60 + minutes) * 60 + seconds) * 1000)
+    return _whole(((hours * 60 + minutes) * 60 + seconds) * 1000)
 
 
 def size_bytes(text: str) -> int | None:
     """`500MB`, `1.5GB`, `2tb`: powers of 1000, as disks and the pages count. A bare number is bytes."""
     found = _SIZE.fullmatch(text)
-    return round(float(found[1]) * 1000 ** _POWERS[found[2]]) if found else None
+    return _whole(float(found[1]) * 1000 ** _POWERS[found[2]]) if found else None
+
+
+def _whole(number: float) -> int:
+    return round(min(number, _MOST))
 
 
 def lines(text: str) -> int | None:

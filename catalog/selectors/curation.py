@@ -107,6 +107,11 @@ def find_players(*, user: Reader, name: str) -> list[Player]:
     return exact or list(rows.values())
 
 
+def list_player_files(*, user: Reader, player: Player) -> QuerySet[MediaFile]:
+    """Files that a player is named on, beside those of contents that name them; the caller orders."""
+    return visible(MediaFile.objects.select_related("folder", "source"), user).filter(players=player).exclude(content__players=player)
+
+
 def list_player_contents(*, user: Reader, player: Player) -> QuerySet[Content]:
     """Contents a player is named in, by title."""
     return visible(Content.objects.select_related("series__catalog"), user).filter(players=player).order_by("title", "id")

@@ -8,15 +8,12 @@ from django.apps import apps
 
 from catalog.choices import EDIT_TARGETS, EditKind
 from catalog.models import BulkEdit
-from catalog.search.engines import Matches
 from catalog.selectors.scope import CURATE, get_one
-from catalog.selectors.search import PHRASE_FILES
 from mam.accounts.access import require
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from catalog.search.resolve import Resolved
     from catalog.selectors.scope import Reader
 
 
@@ -35,8 +32,3 @@ def has_lost_targets(edit: BulkEdit) -> bool:
     """Whether some of what it is done with is gone: merged with another one, or deleted. Taking back leaves what was done with that."""
     found: dict[int, object] = apps.get_model("catalog", EDIT_TARGETS[EditKind(edit.kind)])._default_manager.in_bulk(edit.target_ids)
     return len(found) < len(set(edit.target_ids))
-
-
-def is_cut_by_phrase(resolved: Resolved) -> bool:
-    """Whether older files than the search has looked at for its exact words may have them too."""
-    return bool(resolved.exact) and len(Matches(resolved.wanted).newest(PHRASE_FILES + 1)) > PHRASE_FILES

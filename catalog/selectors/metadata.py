@@ -34,7 +34,7 @@ def list_matching_pages(*, user: Reader, query: Query, sort: str) -> Iterator[li
     require(user, CURATE)
     resolved = resolve(query)
     matches = Matches(resolved.wanted)
-    if resolved.exact or (matches.is_whole and not resolved.is_everything):
+    if resolved.has_phrases or (matches.is_whole and not resolved.is_everything):
         return chunks(list_matching_ids(user=user, query=query, sort=sort, limit=CAP), PAGE_FILES)
     return _by_order(matches, ORDERS[sort]) if sort in ORDERS and sort != "newest" else _by_age(matches)
 
@@ -52,7 +52,7 @@ def list_found_pages(query: Query) -> Iterator[list[int]]:
     """As `list_matching_pages`, for the system itself; the newest first."""
     resolved = resolve(query)
     pages = _by_age(Matches(resolved.wanted))
-    if not resolved.exact:
+    if not resolved.has_phrases:
         return pages
     exact = set(matching(MediaFile.objects.all(), str(query)).values_list("pk", flat=True))
     return ([pk for pk in ids if pk in exact] for ids in pages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core import signing
 from django.db.models import OuterRef, Subquery, Value
@@ -14,12 +14,13 @@ from catalog import text
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.models import MediaFile, SearchEntry
 from catalog.search import engines
+from catalog.search.documents import names_on
 from catalog.search.engines import Matches, engine
 from catalog.search.facets import FACETS, RESOLUTIONS, minutes_up_to, split_token
 from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.ranking import Ranking, stands_side_by_side
-from catalog.search.resolve import MODELS, Resolved, resolve, whole_words
+from catalog.search.resolve import MODELS, Resolved, resolve, series_label, whole_words, with_words
 from catalog.selectors.kept import keep, library_version
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
@@ -68,6 +69,7 @@ class Found:
     sort: str
     resolved: Resolved
     facets: dict[Field, list[FacetValue]]  # those that were asked for
+    is_cut: bool = False  # older files may have the exact words too, and were not looked at
 
     @cached_property
     def items(self) -> list[MediaFile]:
@@ -77,7 +79,7 @@ class Found:
     @property
     def is_capped(self) -> bool:
         """There are more than `count` says."""
-        return self.count >= engines.CAP
+        return self.is_cut or self.count >= engines.CAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def search(
     about = ("search", _asked(resolved), resolved.meant_words, sort, cursor, limit)
     ids, after, before, count = keep(lambda: _page(resolved, matches, sort, cursor, limit), version=version, user=user, about=about)
     found = _label_all(_keep_counts(resolved, matches, version, user), facets) if facets else {}
-    return Found(ids, after, before, count, sort, resolved, found)
+    return Found(ids, after, before, count, sort, resolved, found, matches.is_cut)
 
 
 def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int, with_missing: bool = False) -> list[int]:
@@ -166,28 +168,39 @@ def propose(query: Query, resolved: Resolved) -> Query | None:
 # --- matching ---------------------------------------------------------------------------------------------------------
 def _match(query: Query, *, with_missing: bool = False) -> tuple[Resolved, Matches]:
     resolved = resolve(query, with_missing=with_missing)
-    matches = Matches(resolved.wanted)
-    return resolved, Matches(resolved.wanted, _with_phrases(resolved, matches.some)) if resolved.exact else matches
+    return resolved, _with_phrases(resolved) if resolved.has_phrases else Matches(resolved.wanted)
 
 
-def _with_phrases(resolved: Resolved, ids: list[int]) -> list[int]:
-    """Those of the newest matches in which the exact words stand side by side; their order is not in the index."""
-    newest = ids[:PHRASE_FILES]
-    columns = ("name", "title", "description", "folder__path", "content__title", "content__series__name")
-    rows = MediaFile.objects.filter(pk__in=among(newest)).order_by("-pk").values_list("pk", *columns)
-    tagged: dict[int, list[str]] = {}
-    for pk, name in MediaFile.tags.through.objects.filter(mediafile__in=among(newest)).values_list("mediafile_id", "tag__name"):
-        tagged.setdefault(pk, []).append(name)
-    return [
-        pk
-        for pk, *texts in rows
-        if all(stands_side_by_side([text.fold(one) for one in (*texts, *tagged.get(pk, ())) if one], phrase) for phrase in resolved.exact)
-    ]
+def _with_phrases(resolved: Resolved) -> Matches:
+    """The matches in which exact words stand side by side, or must not: the order of words is not in the index, so texts are read."""
+    ids = Matches(resolved.wanted).some
+    is_cut = bool(resolved.exact) and len(ids) > PHRASE_FILES
+    if resolved.exact:
+        ids = _side_by_side(ids[:PHRASE_FILES], resolved.exact)
+    for phrase in resolved.never:
+        having_words = Matches(with_words(resolved, phrase)).newest(PHRASE_FILES + 1)
+        is_cut |= len(having_words) > PHRASE_FILES
+        unwanted = set(_side_by_side(having_words[:PHRASE_FILES], [phrase]))
+        ids = [pk for pk in ids if pk not in unwanted]
+    return Matches(resolved.wanted, ids, is_cut=is_cut)
+
+
+def _side_by_side(ids: list[int], phrases: list[list[str]]) -> list[int]:
+    """Those of the files that have each phrase in one of their texts; newest first."""
+    columns = ("name", "title", "description", "folder__path", "content__title", "content__series__name", "content__series__catalog__name")
+    rows = list(MediaFile.objects.filter(pk__in=among(ids)).order_by("-pk").values("pk", "content_id", *columns))
+    names = names_on(rows)
+
+    def has(row: dict[str, Any], phrase: list[str]) -> bool:
+        texts = (*(row[column] for column in columns), *names[row["pk"]])
+        return stands_side_by_side([text.fold(one) for one in texts if one], phrase)
+
+    return [row["pk"] for row in rows if all(has(row, phrase) for phrase in phrases)]
 
 
 def _asked(resolved: Resolved) -> tuple[object, ...]:
     """What the matches depend on."""
-    return resolved.wanted, resolved.exact
+    return resolved.wanted, resolved.exact, resolved.never
 
 
 def _page(resolved: Resolved, matches: Matches, sort: str, cursor: str | None, limit: int) -> tuple[list[int], str | None, str | None, int]:
@@ -222,7 +235,7 @@ def _rank(resolved: Resolved, matches: Matches, newest: int | None) -> list[int]
     strict = whole_words(resolved)
     if strict != resolved.wanted and matches.count > _CANDIDATES:
         candidates.update(engine(strict).newest(_CANDIDATES, newest))
-    if resolved.exact:
+    if resolved.has_phrases:
         candidates &= set(matches.some)
     ranking = Ranking(resolved.meant_words)
     entries = SearchEntry.objects.filter(pk__in=among(candidates)).values_list("pk", "lines")
@@ -262,8 +275,15 @@ def _label_all(counts: Counter[str], facets: Collection[Field]) -> dict[Field, l
 def _labelled(facet: Field, found: list[tuple[str, int]]) -> list[FacetValue]:
     if facet not in MODELS:
         return [FacetValue(facet, value, _label(facet, value), count) for value, count in found]
-    names = dict(MODELS[facet]._default_manager.filter(pk__in=[int(value) for value, _ in found]).values_list("pk", "name"))
+    names = labels_of(facet, MODELS[facet]._default_manager.filter(pk__in=[int(value) for value, _ in found]))
     return [FacetValue(facet, value, names[int(value)], count) for value, count in found if int(value) in names]
+
+
+def labels_of(field: Field, rows: QuerySet[Any]) -> dict[int, str]:
+    """What the rows that a field names are called in a search, by their ids; in the order of `rows`. One query."""
+    if field is Field.SERIES:
+        return {pk: series_label(catalog, name) for pk, catalog, name in rows.values_list("pk", "catalog__name", "name")}
+    return dict(rows.values_list("pk", "name"))
 
 
 def _label(facet: Field, value: str) -> str:
@@ -277,7 +297,7 @@ def _label(facet: Field, value: str) -> str:
         case Field.CODEC:
             return format_codec(value)
         case Field.RESOLUTION:
-            return f"{value}p" if int(value) >= RESOLUTIONS[2] else "SD"
+            return f"{value}p" if int(value) else gettext("under %(lines)sp") % {"lines": RESOLUTIONS[1]}
         case Field.DURATION:
             end = minutes_up_to(int(value))
             if end is None:

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from catalog import text
 from catalog.choices import KIND_BY_EXTENSION, FileKind
-from catalog.models import Content, Player, Tag
+from catalog.models import Content, Player, Series, Tag
 from catalog.search.engines import engine
 from catalog.search.facets import RESOLUTIONS, STATES
 from catalog.search.query import Field, HalfTyped, Term, half_typed
@@ -18,6 +18,7 @@ from catalog.search.tokens import query_tokens, words
 from catalog.search.vocabulary import vocabulary
 from catalog.search.wanted import Wanted
 from catalog.selectors.scope import VIEW_LIBRARY
+from catalog.selectors.search import labels_of
 from mam.accounts.access import require
 from mam.lib.bulk import among
 from mam.templatetags.mam_format import CODEC_NAMES
@@ -74,7 +75,7 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
     sign = "-" if half.is_excluded else ""
     begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
     return [
-        *(Completion("title", title, f'"{title}"') for title in _titles(text.tidy(typed), limit)),
+        *(Completion("title", title, str(Term(title, is_exact=True))) for title in _titles(text.tidy(typed), limit)),
         *(_with_field(half, Field.PLAYER, name) for name in _names(Player, _is_called(half.text), limit)),
         *(_with_field(half, Field.TAG, name) for name in _names(Tag, _is_tag(half.text), limit)),
         *(Completion("word", word, f"{half.before}{sign}{word}") for word in _words(half.text.split()[-1], limit)),
@@ -88,6 +89,9 @@ def _with_field(half: HalfTyped, field: Field, value: str) -> Completion:
 
 def _values(field: Field, begun: str, limit: int) -> list[str]:
     """Values of a field: names that have `begun` in them, or fixed ones that begin so; none of a field that takes numbers."""
+    if field is Field.SERIES:
+        series = Series.objects.filter(Q(name__icontains=begun) | Q(catalog__name__icontains=begun))
+        return list(labels_of(field, series.order_by("catalog__name", "name")[:limit]).values())
     if field in MODELS:
         return _names(MODELS[field], _is_called(begun) if field is Field.PLAYER else Q(name__icontains=begun), limit)
     return [value for value in _VALUES.get(field, ()) if value.startswith(begun.lower())][: 2 * limit]

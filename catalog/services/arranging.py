@@ -43,7 +43,10 @@ def move_files(*, file_ids: Collection[int], content: Content | None, user: User
 
 @transaction.atomic
 def move_files_to_series(*, file_ids: Collection[int], series: Series, user: User | None) -> int:
-    """Put files into contents of `series` that are titled as those they leave (or as the files); return how many moved."""
+    """Put files into contents of `series` that are titled as those they leave (or as the files); return how many moved.
+
+    A content that has to be made gets the description and the players of those.
+    """
     check_access(user, CURATE)
     files = _lock_files_and_catalogs(file_ids, series.catalog_id)
     target = lock(series)
@@ -52,12 +55,23 @@ def move_files_to_series(*, file_ids: Collection[int], series: Series, user: Use
         groups[_title_and_key(file)].append(file)
     touched = {file.content_id for file in files.rows if file.content_id is not None}
     for (title, key), rows in groups.items():
-        content, _made = Content.objects.get_or_create(series=target, key=key, defaults={"title": title})
+        content, made = Content.objects.get_or_create(series=target, key=key, defaults={"title": title})
+        if made:
+            _take_along(content, {file.content_id for file in rows if file.content_id is not None})
         MediaFile.objects.filter(pk__in=[file.pk for file in rows]).update(content=content, placement=Placement.CURATOR)
         touched.add(content.pk)
     _audit_move(files, target, user)
     files.settle(touched)
     return len(files.rows)
+
+
+def _take_along(content: Content, left: Collection[int]) -> None:
+    """What curators have said of the contents that its files leave: a new content stands for those."""
+    former = list(Content.objects.filter(pk__in=left).order_by("pk"))
+    content.description = next((one.description for one in former if one.description), "")
+    content.is_curated = any(one.is_curated for one in former)
+    content.save(update_fields=["description", "is_curated"])
+    content.players.add(*Content.players.through.objects.filter(content__in=former).values_list("player_id", flat=True))
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ class Suggestions {
     this.form = form;
     this.box = form.querySelector("input");
     this.list = form.querySelector("[role=listbox]");
-    this.box.addEventListener("input", () => this.#soon());
+    this.box.addEventListener("input", () => this.#onInput());
     this.box.addEventListener("keydown", (event) => this.#onKey(event));
     this.box.addEventListener("blur", () => this.#close());
     this.list.addEventListener("mousedown", (event) => event.preventDefault()); // the box keeps the focus
@@ -22,7 +22,9 @@ class Suggestions {
     return [...this.list.children];
   }
 
-  #soon() {
+  /** Whoever types on means what is in the box. */
+  #onInput() {
+    this.#activate(-1);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ask(), WAIT_MS);
   }

@@ -21,7 +21,9 @@ class HistoryQuerySerializer(TargetQuerySerializer):
 
     event = serializers.ChoiceField(choices=["", *HistoryEvent.values], default="")
     side = serializers.ChoiceField(choices=["", *HistorySide.values], default="")
-    catalog = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, help_text="Id; 0: in no catalog.")
+    catalog = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=2**63 - 1, help_text="Id; 0: in no catalog."
+    )
     subject = serializers.CharField(default="", allow_blank=True, max_length=32, help_text="`file:7`, `row:7`")
     since = serializers.DateTimeField(required=False, allow_null=True, default=None)
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)

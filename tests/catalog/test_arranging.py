@@ -44,6 +44,26 @@ def test_files_moved_to_a_series_keep_together_by_the_title_they_had(operator: U
     assert target.total_contents == 1
 
 
+def test_what_curators_said_of_a_content_moves_with_its_files(operator: User) -> None:
+    content, files = content_with_files(2)
+    Content.objects.filter(pk=content.pk).update(description="헤즈업", is_curated=True)
+    content.players.add(make_player("Phil Ivey"))
+    target = make_series()
+    arranging.move_files_to_series(file_ids=[file.pk for file in files], series=target, user=operator)
+    moved = Content.objects.get(series=target)
+    assert (moved.description, moved.is_curated, [player.name for player in moved.players.all()]) == ("헤즈업", True, ["Phil Ivey"])
+
+
+def test_a_content_that_gets_more_files_keeps_what_it_says(operator: User) -> None:
+    content, files = content_with_files(1)
+    Content.objects.filter(pk=content.pk).update(description="왼쪽")
+    there = make_content(make_series(), content.title, description="오른쪽")
+    arranging.move_files_to_series(file_ids=[files[0].pk], series=there.series, user=operator)
+    files[0].refresh_from_db()
+    there.refresh_from_db()
+    assert (files[0].content_id, there.description) == (there.pk, "오른쪽")
+
+
 def test_files_without_a_content_get_one_titled_by_their_name(operator: User) -> None:
     target = make_series()
     file = make_file("x/ME_Day1.mp4")

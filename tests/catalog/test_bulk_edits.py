@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,6 @@ from catalog.choices import EditKind, EditState, Placement
 from catalog.errors import AskerGoneError, NothingToChangeError, ObjectNotFoundError, TooManyFilesError
 from catalog.models import BulkEdit, Collection, CollectionItem, Content, MediaFile, Series
 from catalog.search import index
-from catalog.selectors import edits as edit_selectors
 from catalog.services import arranging, bulk_edits, collections, tags
 from catalog.services.placement import place_all
 from mam.accounts.errors import PermissionDeniedError
@@ -298,7 +298,7 @@ def test_who_changes_all_files_with_exact_words_learns_that_older_ones_are_left_
     client.force_login(operator)
     url, said = reverse("catalog:search_edit"), "Older files are neither found nor changed."
     assert said not in client.get(url, {"q": f'"{words}"'}, headers=ENGLISH).content.decode()
-    monkeypatch.setattr(edit_selectors, "PHRASE_FILES", 0)
+    monkeypatch.setattr(import_module("catalog.selectors.search"), "PHRASE_FILES", 0)
     assert said in client.get(url, {"q": f'"{words}"'}, headers=ENGLISH).content.decode()
     assert said not in client.get(url, {"q": words}, headers=ENGLISH).content.decode()
 

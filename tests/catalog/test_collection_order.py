@@ -114,6 +114,14 @@ def test_cards_are_dragged_and_moved_by_keyboard(asgi_server: AsgiServer, new_pa
     page.get_by_role("button", name="Move 0.mp4 forward").press("Enter")
     expect(names).to_have_text(["1.mp4", "0.mp4", "2.mp4"])
     expect(page.get_by_role("button", name="Move 0.mp4 forward")).to_be_focused()
+    page.get_by_role("button", name="Move 1.mp4 back").press("Enter")
+    expect(names).to_have_text(["0.mp4", "1.mp4", "2.mp4"])
+    expect(page.get_by_role("button", name="Move 1.mp4 back")).to_be_focused()  # Enter again goes on the same way
+    page.keyboard.press("Enter")
+    expect(names).to_have_text(["0.mp4", "2.mp4", "1.mp4"])
+    page.get_by_role("button", name="Move 2.mp4 forward").press("Enter")
+    expect(names).to_have_text(["2.mp4", "0.mp4", "1.mp4"])
+    expect(page.get_by_role("button", name="Move 2.mp4 back")).to_be_focused()  # there is no further
     page.get_by_role("button", name="Take 1.mp4 out").click()
-    expect(names).to_have_text(["0.mp4", "2.mp4"])
-    assert order_of(collection) == [("0.mp4", 0), ("2.mp4", 1)]
+    expect(names).to_have_text(["2.mp4", "0.mp4"])
+    assert order_of(collection) == [("2.mp4", 0), ("0.mp4", 1)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
 
-from tests.factories import make_collection, make_content, make_file, make_folder, make_source, make_tag, make_user
+from tests.factories import make_collection, make_content, make_file, make_folder, make_player, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -77,3 +78,17 @@ def test_where_a_file_lies_is_shown_and_can_be_copied(person: Client) -> None:
     assert path_of(page) == ["Library", "new.mp4"]
     assert reverse("catalog:folder_detail", args=[file.folder_id]) in page
     assert 'data-copy="incoming/raw/new.mp4"' in page
+
+
+def test_the_page_of_a_player_has_files_that_no_content_names_the_player_of(client: Client) -> None:
+    player, named = make_player('Phil "Unabomber" Laak'), make_content()
+    named.players.add(player)
+    alone, of_it, other = make_file("alone.mp4"), make_file("of it.mp4", content=named), make_file("other.mp4")
+    for file in (alone, of_it):
+        file.players.add(player)
+    client.force_login(make_user("viewer"))
+    shown = client.get(reverse("catalog:player_detail", args=[player.pk])).content.decode()
+    hrefs = {file.name: reverse("catalog:file_detail", args=[file.pk]) for file in (alone, of_it, other)}
+    assert [name for name, href in hrefs.items() if f'href="{href}"' in shown] == ["alone.mp4"]
+    assert reverse("catalog:content_detail", args=[named.pk]) in shown
+    assert urlencode({"q": 'player:"Phil \\"Unabomber\\" Laak"'}) in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,17 @@ from catalog.search.query import Field, parse
 from catalog.selectors.search import ORDERS
 from mam.accounts.errors import PermissionDeniedError
 from mam.lib.keyset import InvalidCursorError
-from tests.factories import make_content, make_file, make_player, make_series, make_source, make_tag, make_user
+from tests.factories import (
+    make_catalog,
+    make_collection,
+    make_content,
+    make_file,
+    make_player,
+    make_series,
+    make_source,
+    make_tag,
+    make_user,
+)
 
 if TYPE_CHECKING:
     from mam.accounts.models import User
@@ -116,6 +127,86 @@ def test_what_was_typed_finds_what_was_meant(archive: dict[str, MediaFile], view
 def test_a_value_that_means_nothing_finds_nothing_and_says_so(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
     found = selectors.search(user=viewer, query=parse(typed), limit=10)
     assert (found.items, len(found.resolved.problems)) == ([], 1)
+
+
+@pytest.mark.parametrize("typed", ["size:>10000000TB", "duration:>9999999999999h", "-size:99999999999999999TB"])
+def test_numbers_beyond_all_measure_find_nothing(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
+    assert names(archive, viewer, typed) == []
+    assert selectors.list_facets(user=viewer, query=parse(typed)) == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ('"Phil Ivey"', {"ivey"}),  # a player
+        ('"필 아이비"', {"ivey"}),
+        ('"home jerome"', {"ivey"}),
+        ('"Hero Call"', {"placed"}),  # a tag
+        ('"best of"', {"day1"}),  # a collection
+        ('"of best"', set()),
+        ('final -"final table"', {"camel", "titled", "draft"}),  # FinalTable is one word
+        ('wsop -"final table"', {"day1", "korean", "draft"}),
+        ('final -"table final"', {"camel", "titled", "placed", "draft"}),
+        ('-"final table" ext:mp4', {"day1", "ivey", "draft"}),
+    ],
+)
+def test_words_that_stand_side_by_side_or_must_not(archive: dict[str, MediaFile], viewer: User, typed: str, expected: set[str]) -> None:
+    make_collection("Best of", files=[archive["day1"]])
+    index.refresh_all()
+    assert set(names(archive, viewer, typed)) == expected
+
+
+def test_who_excludes_only_a_phrase_gets_all_others(archive: dict[str, MediaFile], viewer: User) -> None:
+    found = selectors.list_matching_ids(user=viewer, query=parse('-"final table"'), limit=20)
+    known = {file.pk: name for name, file in archive.items()}
+    assert {known[pk] for pk in found} == {"day1", "korean", "camel", "titled", "ivey", "draft"}
+
+
+def test_a_search_for_a_phrase_says_when_older_files_were_not_looked_at(viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("catalog.selectors.search"), "PHRASE_FILES", 2)
+    for number in range(3):
+        make_file(f"final table {number}.mp4")
+    index.refresh_all()
+    found = selectors.search(user=viewer, query=parse('"final table"'), limit=20)
+    assert (found.count, found.is_capped) == (2, True)
+    assert not selectors.search(user=viewer, query=parse('"table 1"'), limit=20).is_capped
+    assert selectors.search(user=viewer, query=parse('mp4 -"final table"'), limit=20).is_capped
+
+
+def test_series_of_the_same_name_are_told_apart_by_their_catalogs(viewer: User) -> None:
+    for catalog, count in (("WSOP", 2), ("EPT / Europe", 1)):
+        content = make_content(make_series(make_catalog(catalog), name="2024"))
+        for number in range(count):
+            make_file(f"{catalog[:3]}{number}.mp4", content=content)
+    index.refresh_all()
+    found = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.SERIES])[Field.SERIES]
+    assert [(value.label, value.count) for value in found] == [("WSOP / 2024", 2), ("EPT / Europe / 2024", 1)]
+    for value in found:
+        narrowed = parse("ext:mp4").with_term(value.term)
+        assert selectors.search(user=viewer, query=parse(str(narrowed)), limit=20).count == value.count
+    assert selectors.search(user=viewer, query=parse("series:2024"), limit=20).count == 3
+    labels = [one.label for one in selectors.complete(user=viewer, typed="series:20")]
+    assert labels == ["EPT / Europe / 2024", "WSOP / 2024"]
+
+
+def test_names_with_quotation_marks_can_be_narrowed_to(viewer: User) -> None:
+    tag, player = make_tag('12" 비닐'), make_player('Phil "Unabomber" Laak')
+    file = make_file("a.mp4", tags=[tag])
+    file.players.add(player)
+    make_file("b.mp4")
+    index.refresh_all()
+    facets = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.TAG, Field.PLAYER])
+    for field in (Field.TAG, Field.PLAYER):
+        narrowed = str(parse("ext:mp4").with_term(facets[field][0].term))
+        assert [one.pk for one in selectors.search(user=viewer, query=parse(narrowed), limit=5).items] == [file.pk]
+
+
+def test_each_class_of_pictures_has_a_name_of_its_own(viewer: User) -> None:
+    for height in (360, 480, 720):
+        make_file(f"{height}.mp4", height_px=height, width_px=height * 16 // 9)
+    index.refresh_all()
+    found = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.RESOLUTION])[Field.RESOLUTION]
+    assert sorted(value.label for value in found) == ["480p", "720p", "under 480p"]
 
 
 def test_an_alias_finds_files_that_only_name_the_player_in_another_script(viewer: User) -> None:
