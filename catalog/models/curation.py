@@ -53,8 +53,8 @@ class Collection(models.Model):
     description = models.TextField(_("description"), blank=True)
     query = models.TextField(_("search"), blank=True, default="", db_default="")  # words and fields; "": files are put in by hand
     position = models.PositiveIntegerField(_("position"), default=0)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by"))
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
     files = models.ManyToManyField("catalog.MediaFile", through="CollectionItem", related_name="collections")
 
     class Meta:
@@ -74,8 +74,8 @@ class CollectionItem(models.Model):
     """One file's place in a collection."""
 
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="items")
-    file = models.ForeignKey("catalog.MediaFile", models.CASCADE, related_name="collection_items")
-    position = models.PositiveIntegerField(default=0)
+    file = models.ForeignKey("catalog.MediaFile", models.CASCADE, related_name="collection_items", verbose_name=_("file"))
+    position = models.PositiveIntegerField(_("position"), default=0)
 
     class Meta:
         verbose_name = _("collection item")

@@ -43,7 +43,7 @@ class MediaFile(models.Model):
     probe_reason = models.CharField(_("reason"), max_length=12, choices=ProbeReason, blank=True, default="", db_default="")
     probe_priority = models.SmallIntegerField(default=50, db_default=50)  # mam.jobs JobPriority values
     sample_hash = models.CharField(
-        max_length=32, blank=True, default="", db_default=""
+        _("hash of a sample"), max_length=32, blank=True, default="", db_default=""
     )  # of size, first and last 64 KiB: same bytes, most likely
     container = models.CharField(
         _("container"), max_length=64, blank=True, default="", db_default=""
@@ -55,8 +55,8 @@ class MediaFile(models.Model):
     bit_rate_bps = models.BigIntegerField(_("bit rate"), null=True)
     recorded_at = models.DateTimeField(_("recorded"), null=True)  # creation time in the container
     start_timecode = models.CharField(_("start timecode"), max_length=16, blank=True, default="", db_default="")  # "01:00:00;02"
-    is_drop_frame = models.BooleanField(default=False, db_default=False)
-    rotation = models.SmallIntegerField(default=0, db_default=0)  # degrees clockwise to turn the picture for viewing: 0, 90, 180, 270
+    is_drop_frame = models.BooleanField(_("drop frame"), default=False, db_default=False)
+    rotation = models.SmallIntegerField(_("rotation"), default=0, db_default=0)  # degrees clockwise: 0, 90, 180, 270; for viewing
     chapters = models.JSONField(default=list, db_default=[])  # [{"start_ms": int, "end_ms": int, "title": str}]
     video_codec = models.CharField(_("video codec"), max_length=32, blank=True, default="", db_default="")  # of the first video stream
     audio_codec = models.CharField(_("audio codec"), max_length=32, blank=True, default="", db_default="")

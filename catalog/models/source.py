@@ -36,11 +36,11 @@ class Source(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=SourceState, default=SourceState.UNKNOWN)
     state_code = models.CharField(max_length=64, blank=True)  # message code of why it is not online
     state_params = models.JSONField(default=dict)
-    state_at = models.DateTimeField(null=True)
+    state_at = models.DateTimeField(_("state since"), null=True)
     root_identity = models.CharField(max_length=64, blank=True)  # file id of the root: tells a re-mounted or replaced root
     last_scan_at = models.DateTimeField(_("last scan"), null=True)  # end of the last complete scan
-    last_full_scan_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    last_full_scan_at = models.DateTimeField(_("last full scan"), null=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("source")
@@ -59,7 +59,7 @@ class Folder(models.Model):
     `lineage` is the ids of the folders above it, from the root: "/" for the root, "/3/17/" for a child of 17.
     """
 
-    source = models.ForeignKey(Source, models.CASCADE, related_name="folders")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="folders", verbose_name=_("source"))
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children", db_index=False)  # None: the root
     name = models.CharField(max_length=255)
     path = models.TextField(blank=True)  # relative to the source's root, "/" between names; "" is the root
@@ -69,18 +69,18 @@ class Folder(models.Model):
     depth = models.PositiveSmallIntegerField(default=0)
     file_id = models.BigIntegerField(null=True)
     mtime_ns = models.BigIntegerField(default=0)
-    listed_at = models.DateTimeField(null=True)  # when its entries were last read and agreed with the catalog
+    listed_at = models.DateTimeField(_("listed"), null=True)  # when its entries were last read and agreed with the catalog
     listed_mtime_ns = models.BigIntegerField(default=0)  # the directory mtime seen before that listing
-    list_error = models.CharField(max_length=64, blank=True)  # message code of why it could not be listed
-    is_missing = models.BooleanField(default=False)  # its parent's last listing lacked it
+    list_error = models.CharField(_("why it cannot be listed"), max_length=64, blank=True)  # message code of why it could not be listed
+    is_missing = models.BooleanField(_("missing"), default=False)  # its parent's last listing lacked it
     # Roll-ups over the whole subtree; kept by deltas (catalog.services.rollups), verified against a rebuild.
-    total_files = models.BigIntegerField(default=0)  # not missing
+    total_files = models.BigIntegerField(_("files"), default=0)  # not missing
     total_bytes = models.BigIntegerField(default=0)
-    total_videos = models.BigIntegerField(default=0)
-    total_growing = models.BigIntegerField(default=0)
-    total_missing = models.BigIntegerField(default=0)  # missing or held
-    total_pending = models.BigIntegerField(default=0)
-    total_failed = models.BigIntegerField(default=0)
+    total_videos = models.BigIntegerField(_("videos"), default=0)
+    total_growing = models.BigIntegerField(_("being written"), default=0)
+    total_missing = models.BigIntegerField(_("missing"), default=0)  # missing or held
+    total_pending = models.BigIntegerField(_("waiting for analysis"), default=0)
+    total_failed = models.BigIntegerField(_("not analysed"), default=0)
 
     class Meta:
         verbose_name = _("folder")

@@ -16,8 +16,8 @@ class Catalog(models.Model):
     name = models.CharField(_("name"), max_length=120)
     description = models.TextField(_("description"), blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)
-    is_curated = models.BooleanField(default=False)  # a curator edited it: rules leave its fields alone
-    created_at = models.DateTimeField(default=timezone.now)
+    is_curated = models.BooleanField(_("edited by a curator"), default=False)  # a curator edited it: rules leave its fields alone
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("catalog")
@@ -38,8 +38,8 @@ class Series(models.Model):
     description = models.TextField(_("description"), blank=True)
     position = models.PositiveIntegerField(_("position"), default=0)
     total_contents = models.PositiveIntegerField(_("contents"), default=0, db_default=0)  # roll-up, kept by catalog.services
-    is_curated = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
+    is_curated = models.BooleanField(_("edited by a curator"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("series")
@@ -59,8 +59,8 @@ class Content(models.Model):
     title = models.CharField(_("title"), max_length=255)
     description = models.TextField(_("description"), blank=True)
     players = models.ManyToManyField("catalog.Player", blank=True, related_name="contents", verbose_name=_("players"))
-    is_curated = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
+    is_curated = models.BooleanField(_("edited by a curator"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("content")

@@ -48,27 +48,27 @@ class Job(models.Model):
 
     kind = models.CharField(_("kind"), max_length=64)  # a name registered with @job
     subject = models.CharField(_("subject"), max_length=255, blank=True)  # what people see: "WSOP archive"
-    subject_url = models.CharField(max_length=500, blank=True)
-    key = models.CharField(max_length=200, blank=True)
+    subject_url = models.CharField(_("page"), max_length=500, blank=True)
+    key = models.CharField(_("key"), max_length=200, blank=True)
     queue = models.CharField(_("queue"), max_length=32)
     priority = models.SmallIntegerField(_("priority"), choices=JobPriority, default=JobPriority.NORMAL)
-    params = models.JSONField(default=dict)
+    params = models.JSONField(_("parameters"), default=dict)
     state = models.CharField(_("state"), max_length=12, choices=JobState, default=JobState.QUEUED)
-    not_before = models.DateTimeField(default=timezone.now)
-    progress_done = models.BigIntegerField(default=0)
-    progress_total = models.BigIntegerField(null=True)  # None: not known
-    progress_unit = models.CharField(max_length=16, blank=True)  # "files", "bytes", "frames"; "" for plain counts
-    progress_note = models.CharField(max_length=255, blank=True)  # what is being worked on now
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    progress_done = models.BigIntegerField(_("done"), default=0)
+    progress_total = models.BigIntegerField(_("of"), null=True)  # None: not known
+    progress_unit = models.CharField(_("unit"), max_length=16, blank=True)  # "files", "bytes", "frames"; "" for plain counts
+    progress_note = models.CharField(_("at work on"), max_length=255, blank=True)  # what is being worked on now
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
-    max_attempts = models.PositiveSmallIntegerField(default=3)
-    owner = models.UUIDField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    cancel_requested = models.BooleanField(default=False)
-    result = models.JSONField(null=True)
-    error_code = models.CharField(max_length=64, blank=True)
-    error_params = models.JSONField(default=dict)
+    max_attempts = models.PositiveSmallIntegerField(_("attempts at most"), default=3)
+    owner = models.UUIDField(_("worker"), null=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    result = models.JSONField(_("result"), null=True)
+    error_code = models.CharField(_("error code"), max_length=64, blank=True)
+    error_params = models.JSONField(_("error details"), default=dict)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
-    request_id = models.CharField(max_length=36, blank=True)
+    request_id = models.CharField(_("request"), max_length=36, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

@@ -26,10 +26,10 @@ class Rendition(models.Model):
     file = models.ForeignKey("catalog.MediaFile", models.CASCADE, related_name="renditions", verbose_name=_("file"))
     kind = models.CharField(_("kind"), max_length=12, choices=RenditionKind)
     state = models.CharField(_("state"), max_length=8, choices=RenditionState)
-    source_fingerprint = models.CharField(max_length=64)  # MediaFile.fingerprint that is wanted
-    made_from = models.CharField(max_length=64, blank=True, default="")  # MediaFile.fingerprint of the objects; "": none
+    source_fingerprint = models.CharField(_("wanted of"), max_length=64)  # MediaFile.fingerprint that is wanted
+    made_from = models.CharField(_("made from"), max_length=64, blank=True, default="")  # MediaFile.fingerprint of the objects; "": none
     preset = models.CharField(_("preset"), max_length=32, blank=True, default="")
-    details = models.JSONField(default=dict)  # what readers of this kind need to know: geometry of a storyboard, peaks of a waveform
+    details = models.JSONField(_("details"), default=dict)  # for readers of this kind: geometry of a storyboard, peaks of a waveform
     size_bytes = models.BigIntegerField(_("size"), default=0)  # of all objects
     cpu_ms = models.BigIntegerField(_("processor time"), default=0)  # spent by ffmpeg and workers on what is stored
     width_px = models.IntegerField(null=True)
@@ -65,7 +65,7 @@ class StoredObject(models.Model):
 
     rendition = models.ForeignKey(Rendition, models.CASCADE, related_name="stored_objects")
     name = models.CharField(_("name"), max_length=255, unique=True)
-    content_type = models.CharField(max_length=64)
+    content_type = models.CharField(_("content type"), max_length=64)
     size_bytes = models.BigIntegerField(_("size"))
     checksum = models.CharField(_("checksum"), max_length=64)  # XXH3-128, hex, made while it was written
     state = models.CharField(_("state"), max_length=8, choices=ObjectState, default=ObjectState.SOUND)
