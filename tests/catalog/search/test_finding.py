@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.utils import translation
 
 from catalog import selectors
 from catalog.choices import Presence, ProbeState
@@ -205,7 +206,8 @@ def test_each_class_of_pictures_has_a_name_of_its_own(viewer: User) -> None:
     for height in (360, 480, 720):
         make_file(f"{height}.mp4", height_px=height, width_px=height * 16 // 9)
     index.refresh_all()
-    found = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.RESOLUTION])[Field.RESOLUTION]
+    with translation.override("en"):
+        found = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.RESOLUTION])[Field.RESOLUTION]
     assert sorted(value.label for value in found) == ["480p", "720p", "under 480p"]
 
 
