@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 from django_filters import fields
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
@@ -20,8 +20,6 @@ from catalog.selectors.search import matching
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-BIGGEST = 2**63 - 1  # of a bigint
-
 
 def _chosen(model: Any, **options: Any) -> Any:
     return filters.ModelChoiceFilter(queryset=model.objects.all(), **options)
@@ -32,7 +30,7 @@ class WholeNumberFilter(filters.NumberFilter):
 
     def get_max_validator(self) -> MaxValueValidator:
         """In the place of the library's 10^50."""
-        return MaxValueValidator(BIGGEST)
+        return MaxValueValidator(BigIntegerField.MAX_BIGINT)
 
 
 class _KnownField(fields.ModelMultipleChoiceField):

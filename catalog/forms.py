@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.db.models import BigIntegerField
 from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -217,7 +218,7 @@ class MergeForm(forms.Form):
 class MoveFileForm(forms.Form):
     """A file of a collection, the position it goes to, and the one at which it was shown."""
 
-    file = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    file = forms.IntegerField(min_value=1, max_value=BigIntegerField.MAX_BIGINT)
     to = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
     shown_at = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
 

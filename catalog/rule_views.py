@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import BigIntegerField
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -70,7 +71,7 @@ EXAMPLES = (
 class MoveRuleForm(forms.Form):
     """A rule, and where in the order it goes."""
 
-    rule = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    rule = forms.IntegerField(min_value=1, max_value=BigIntegerField.MAX_BIGINT)
     to = forms.IntegerField(min_value=0, max_value=10_000)
 
 

@@ -173,29 +173,27 @@ def _match(query: Query, *, with_missing: bool = False) -> tuple[Resolved, Match
 
 def _with_phrases(resolved: Resolved) -> Matches:
     """The matches in which exact words stand side by side, or must not: the order of words is not in the index, so texts are read."""
-    ids = Matches(resolved.wanted).some
-    is_cut = bool(resolved.exact) and len(ids) > PHRASE_FILES
-    if resolved.exact:
-        ids = _side_by_side(ids[:PHRASE_FILES], resolved.exact)
+    matches = Matches(resolved.wanted)
+    ids, is_cut = _side_by_side(matches, resolved.exact) if resolved.exact else (matches.some, not matches.is_whole)
     for phrase in resolved.never:
-        having_words = Matches(with_words(resolved, phrase)).newest(PHRASE_FILES + 1)
-        is_cut |= len(having_words) > PHRASE_FILES
-        unwanted = set(_side_by_side(having_words[:PHRASE_FILES], [phrase]))
-        ids = [pk for pk in ids if pk not in unwanted]
+        unwanted, has_older = _side_by_side(Matches(with_words(resolved, phrase)), [phrase])
+        ids, is_cut = sorted(set(ids).difference(unwanted), reverse=True), is_cut or has_older
     return Matches(resolved.wanted, ids, is_cut=is_cut)
 
 
-def _side_by_side(ids: list[int], phrases: list[list[str]]) -> list[int]:
-    """Those of the files that have each phrase in one of their texts; newest first."""
+def _side_by_side(matches: Matches, phrases: list[list[str]]) -> tuple[list[int], bool]:
+    """Those of the newest matches that have each phrase in one of their texts, newest first; whether there are older ones."""
+    ids = matches.newest(PHRASE_FILES + 1)
     columns = ("name", "title", "description", "folder__path", "content__title", "content__series__name", "content__series__catalog__name")
-    rows = list(MediaFile.objects.filter(pk__in=among(ids)).order_by("-pk").values("pk", "content_id", *columns))
+    files = MediaFile.objects.filter(pk__in=among(ids[:PHRASE_FILES])).order_by("-pk")
+    rows = list(files.values("pk", "content_id", *columns))
     names = names_on(rows)
 
     def has(row: dict[str, Any], phrase: list[str]) -> bool:
         texts = (*(row[column] for column in columns), *names[row["pk"]])
         return stands_side_by_side([text.fold(one) for one in texts if one], phrase)
 
-    return [row["pk"] for row in rows if all(has(row, phrase) for phrase in phrases)]
+    return [row["pk"] for row in rows if all(has(row, phrase) for phrase in phrases)], len(ids) > PHRASE_FILES
 
 
 def _asked(resolved: Resolved) -> tuple[object, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.db.models import BigIntegerField
 from rest_framework import serializers
 
 from sync.choices import HistoryEvent, HistorySide
@@ -22,7 +23,7 @@ class HistoryQuerySerializer(TargetQuerySerializer):
     event = serializers.ChoiceField(choices=["", *HistoryEvent.values], default="")
     side = serializers.ChoiceField(choices=["", *HistorySide.values], default="")
     catalog = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=2**63 - 1, help_text="Id; 0: in no catalog."
+        required=False, allow_null=True, default=None, min_value=0, max_value=BigIntegerField.MAX_BIGINT, help_text="Id; 0: in no catalog."
     )
     subject = serializers.CharField(default="", allow_blank=True, max_length=32, help_text="`file:7`, `row:7`")
     since = serializers.DateTimeField(required=False, allow_null=True, default=None)

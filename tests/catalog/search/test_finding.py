@@ -174,6 +174,15 @@ def test_a_search_for_a_phrase_says_when_older_files_were_not_looked_at(viewer: 
     assert selectors.search(user=viewer, query=parse('mp4 -"final table"'), limit=20).is_capped
 
 
+def test_a_search_without_a_phrase_says_when_older_files_were_not_looked_at(viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "CAP", 3)
+    for name in ("a", "b", "c", "final table"):
+        make_file(f"{name}.mp4")
+    index.refresh_all()
+    found = selectors.search(user=viewer, query=parse('ext:mp4 -"final table"'), limit=20)
+    assert (found.count, found.is_capped) == (2, True)
+
+
 def test_series_of_the_same_name_are_told_apart_by_their_catalogs(viewer: User) -> None:
     for catalog, count in (("WSOP", 2), ("EPT / Europe", 1)):
         content = make_content(make_series(make_catalog(catalog), name="2024"))
