@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from catalog.models import PathRule
     from catalog.rules import Place
-    from catalog.selectors.rules import Tried
+    from catalog.selectors.rules import CurrentPlace, Tried
     from mam.accounts.requests import MemberRequest
 
 SHOWS = {"changed": _("that go elsewhere"), "decided": _("this rule decides about"), "all": _("newest")}
@@ -265,23 +265,24 @@ def _row(item: Tried) -> dict[str, Any]:
         parts += [{"text": item.path[at:start]}, {"text": item.path[start:end], "group": name, "label": GROUP_LABELS[name]}]
         at = end
     parts.append({"text": item.path[at:]})
-    before, after = item.before.place, item.after.place
     return {
         "tried": item,
         "parts": [part for part in parts if part["text"]],
-        "before": _steps(before, after),
-        "after": _steps(after, before),
+        "before": _steps(item.now, item.after.place),
+        "after": _steps(item.after.place, item.now),
     }
 
 
-def _steps(place: Place, other: Place) -> list[dict[str, Any]]:
-    """A place in words; `is_new` where it is not the same as `other`."""
+def _steps(place: Place | CurrentPlace | None, other: Place | CurrentPlace | None) -> list[dict[str, Any]]:
+    """A place in words; `is_new` where it is not the same as `other`. Nowhere: none."""
+    if place is None:
+        return []
     part = gettext("Part %(number)s") % {"number": place.part} if place.part is not None else ""
-    is_other = place.content_key != other.content_key
+    is_other = other is None or place.content_key != other.content_key
     steps = [
-        (place.catalog, place.catalog_key != other.catalog_key),
-        (gettext("Others") if place.series is None else place.series, place.series_key != other.series_key),
-        (place.group if is_other and place.title == other.title else place.title, is_other),
-        (part, place.part != other.part),
+        (place.catalog, other is None or place.catalog_key != other.catalog_key),
+        (gettext("Others") if place.series is None else place.series, other is None or place.series_key != other.series_key),
+        (place.group if other and is_other and place.title == other.title else place.title, is_other),
+        (part, other is None or place.part != other.part),
     ]
     return [{"text": text, "is_new": is_new} for text, is_new in steps if text]

@@ -283,7 +283,7 @@ class Verdict(NamedTuple):
 class Trial:
     """Two rule books side by side: what becomes different by changing the rules from one to the other.
 
-    A rule that says the same in both must be one object. `also`: a rule whose paths are looked at though it may not differ.
+    A rule that says the same in both must be one object. `also`: a rule that is in question though it may not differ.
     """
 
     def __init__(self, before: RuleBook, after: RuleBook, also: Rule | None = None) -> None:
@@ -298,13 +298,9 @@ class Trial:
         found = {rule.source_id for rule in self._differing} or {None}
         return None if None in found else {pk for pk in found if pk is not None}
 
-    def compare(self, path: str, *, source_id: int, source_name: str) -> tuple[Verdict, Verdict] | None:
-        """Both verdicts about a path; None, in a hundredth of the time, where no rule that differs says anything about it."""
+    def compare(self, path: str, *, source_id: int, source_name: str) -> tuple[Verdict, Verdict]:
+        """What each says about a path; one object where both say the same."""
         placed: dict[int, Place | None] = {}
-        for rule in self._differing:
-            _place_once(rule, path, source_id, placed)
-        if all(place is None for place in placed.values()):
-            return None
         by_default: list[Place] = []
 
         def decide(book: RuleBook) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from catalog import selectors
+from catalog import selectors, text
 from catalog.choices import PLACED_KINDS, EditKind, Placement
 from catalog.errors import ObjectNotFoundError
 from catalog.forms import EDIT_FORMS, MoveFileForm
@@ -68,6 +69,8 @@ FACET_TITLES = {
     Field.STATE: _("State"),
 }
 COMPLETION_KINDS = FACET_TITLES | {"title": _("Title"), "word": _("Word"), "field": _("Field")}
+_REFUSED_NAME = "catalog.search_save"  # key in the session: what a search could not be saved as, to be put right in its dialog
+_SHOWN_MEANINGS = 3  # of a rare word
 PLAYER_FILES = 24  # shown on the page of a player
 TAG_ORDERS = {
     "newest": selectors.NEWEST_FIRST,
@@ -231,16 +234,39 @@ def search(request: MemberRequest) -> HttpResponse:
     if query:
         sort = request.GET.get("sort", "")
         found = selectors.search(user=request.user, query=query, sort=sort, cursor=request.GET.get("cursor"), limit=PAGE_SIZE)
-        proposal = None if found.count else selectors.propose(query, found.resolved)
         context |= {
             "page": found,
             "sort": found.sort,
             "sorts": selectors.SORTS if query.words else selectors.SORTS[1:],
-            "problems": [gettext(template) % params for template, params in found.resolved.problems],
-            "proposal": str(proposal) if proposal else "",
             "edits": _edit_links(query, found.sort),
+            **_understood(query, found),
         }
+        if not request.htmx:
+            context["refused_name"] = request.session.pop(_REFUSED_NAME, "")
     return _render(request, "catalog/search.html", "catalog/_search_results.html", context)
+
+
+def _understood(query: Query, found: selectors.Found) -> dict[str, Any]:
+    """How a search was understood: what is wrong in it, and what rare words were taken for, each with the search that may be meant."""
+    problems = [
+        {
+            "text": gettext(problem.why) % problem.params,
+            "instead": str(problem.instead or ""),
+            "href": _search_url(query.with_instead(problem.term, problem.instead)) if problem.instead else "",
+        }
+        for problem in found.resolved.problems
+    ]
+    literal = {text.fold(term.text): (term, replace(term, is_exact=True)) for term in query.words if not term.is_exact}
+    taken_for = [
+        {
+            "word": word,
+            "near": ", ".join(near[:_SHOWN_MEANINGS]),
+            "href": _search_url(query.with_instead(*literal[word])) if word in literal else "",
+        }
+        for word, near in found.resolved.meant.items()
+    ]
+    proposal = None if found.count else selectors.propose(query)
+    return {"problems": problems, "taken_for": taken_for, "proposal": str(proposal) if proposal else ""}
 
 
 @require_safe
@@ -289,6 +315,7 @@ def search_save(request: MemberRequest) -> HttpResponse:
         made = collections.create_collection(name=request.POST.get("name", ""), query=str(query), user=request.user)
     except MamError as error:
         messages.error(request, message_text(error.code, error.params))
+        request.session[_REFUSED_NAME] = request.POST.get("name", "")[:200]
         return HttpResponseRedirect(_search_url(query))
     return HttpResponseRedirect(reverse("catalog:collection_detail", args=[made.pk]))
 
@@ -409,9 +436,9 @@ def collection_detail(request: MemberRequest, collection_id: int) -> HttpRespons
     collection = selectors.get_collection(user=request.user, collection_id=collection_id)
     if collection.query:
         fragment, cursor = "catalog/_search_results.html", request.GET.get("cursor")
-        listed: dict[str, Any] = {
-            "page": selectors.search(user=request.user, query=parse(collection.query), cursor=cursor, limit=PAGE_SIZE)
-        }
+        query = parse(collection.query)
+        found = selectors.search(user=request.user, query=query, cursor=cursor, limit=PAGE_SIZE)
+        listed: dict[str, Any] = {"page": found, **_understood(query, found)}
     else:
         fragment, listed = "catalog/_collection_items.html", _collection_page(request, collection)
     context = {

@@ -36,7 +36,7 @@ class SearchView(APIView):
         found = selectors.search(
             user=user, query=query, sort=sent["sort"], cursor=sent["cursor"] or None, limit=sent["limit"], facets=sent["facets"]
         )
-        proposal = None if found.count else selectors.propose(query, found.resolved)
+        proposal = None if found.count else selectors.propose(query)
         answer: dict[str, Any] = {
             "items": show_files(found.ids),
             "next": found.next,
@@ -45,7 +45,8 @@ class SearchView(APIView):
             "is_capped": found.is_capped,
             "sort": found.sort,
             "facets": {facet: FacetValueSerializer(values, many=True).data for facet, values in found.facets.items()},
-            "problems": [gettext(template) % params for template, params in found.resolved.problems],
+            "problems": [gettext(problem.why) % problem.params for problem in found.resolved.problems],
+            "taken_for": found.resolved.meant,
             "proposal": str(proposal) if proposal else None,
         }
         return Response(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -28,6 +29,8 @@ class Players:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: list[Row] = []
+        self._spellings: list[str] = []
+        self._called: list[tuple[str, str]] = []  # (name, all its spellings folded, a space before each word), in order
         self._words: dict[int, set[str]] = {}  # player -> folded words of all names
         self._others: dict[str, set[str]] = {}  # piece -> the same in other spellings
 
@@ -35,6 +38,17 @@ class Players:
         """Ids of players with all of these folded words among their names."""
         self._refresh()
         return [pk for pk, known in self._words.items() if asked <= known]
+
+    def called(self, begun: str, limit: int) -> list[str]:
+        """Names of players of whom a spelling, or a word in it, begins so; in order of the names."""
+        self._refresh()
+        wanted = f" {text.fold(begun)}"
+        return list(islice((name for name, folded in self._called if wanted in folded), limit))
+
+    def spellings(self) -> list[str]:
+        """All spellings of all names."""
+        self._refresh()
+        return list(self._spellings)
 
     def other_spellings(self, searched: Iterable[str]) -> defaultdict[str, set[str]]:
         """Piece -> the same piece of a name in another spelling: 아이비 -> ivey. Where spellings differ in length, the last one."""
@@ -49,6 +63,8 @@ class Players:
             if rows != self._rows:
                 names = {pk: _names(name, ko, en, json.loads(aliases)) for pk, name, ko, en, aliases in rows}
                 self._words = {pk: {text.fold(word) for name in one for word in words(name)} for pk, one in names.items()}
+                self._spellings = [spelling for one in names.values() for spelling in one]
+                self._called = sorted((one[0], "".join(f" {text.fold(spelling)}\n" for spelling in one)) for one in names.values())
                 self._others = _others(names.values())
                 self._rows = rows
 

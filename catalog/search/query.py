@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from catalog.text import nfc, tidy
 
@@ -81,6 +82,16 @@ class Query:
     def without_term(self, term: Term) -> Query:
         """This search without that term."""
         return Query(tuple(one for one in self.terms if one != term))
+
+    @property
+    def unquoted(self) -> Query:
+        """This search with each exact word by itself; an excluded phrase stays."""
+        parts = ([Term(word) for word in term.text.split()] if term.is_exact and not term.is_excluded else [term] for term in self.terms)
+        return Query(tuple(dict.fromkeys(chain.from_iterable(parts))))
+
+    def with_instead(self, term: Term, other: Term) -> Query:
+        """This search with `other` where `term` stands."""
+        return Query(tuple(dict.fromkeys(other if one == term else one for one in self.terms)))
 
     def corrected(self, words: dict[str, str]) -> Query:
         """This search with words replaced."""

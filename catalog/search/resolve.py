@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.db.models import Q
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from catalog import text
 from catalog.choices import FileKind
 from catalog.models import Catalog, Player, Series, Tag
 from catalog.search import values
 from catalog.search.engines import engine
-from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, YEARS, facet_token, minutes_up_to
+from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, VALUES, YEARS, facet_token, minutes_up_to
 from catalog.search.players import players
 from catalog.search.query import Field, Query, Term
 from catalog.search.tokens import TOKEN_MAX, is_hangul, pieces, query_tokens, words
-from catalog.search.vocabulary import vocabulary
+from catalog.search.vocabulary import letters_of, vocabulary
 from catalog.search.wanted import Clause, Range, Tokens, Wanted
 from mam.lib.errors import gettext_noop
 
@@ -30,9 +33,32 @@ _MAX_BEGINNINGS = 64
 _MIN_PAIRS = 4
 _PAIRS_OF_A_SLIP = 2  # a syllable is in two of them
 _OF_CATALOG = " / "  # between the names of a catalog and of a series of it
+_MAX_NAMES = 50_000  # that a mistyped one is compared with
+_FIELD_NAME = re.compile(r"[a-z]{2,10}", re.IGNORECASE)
 _NOTHING: Clause = (("is_nothing",),)  # no file has it
-_UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be.")
+_UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be; write for example %(example)s.")
 _UNKNOWN_NAME = gettext_noop("There is no %(field)s “%(value)s”.")
+_UNKNOWN_FIELD = gettext_noop("%(field)s: is nothing that can be asked for, so it was searched as words.")
+_EXAMPLES = {
+    Field.DURATION: ">1h30m",
+    Field.SIZE: ">2GB",
+    Field.RESOLUTION: ">=1080p",
+    Field.YEAR: "2020..2024",
+    Field.STATE: "missing",
+    Field.KIND: "video",
+    Field.HLS: "yes",
+}
+# Beside what a field is called, what people call it.
+_SYNONYMS = {
+    **dict.fromkeys(("extension", "format", "type", "container", "file"), Field.CONTAINER),
+    **dict.fromkeys(("resolution", "height", "quality"), Field.RESOLUTION),
+    **dict.fromkeys(("length", "time", "runtime"), Field.DURATION),
+    **dict.fromkeys(("state", "status"), Field.STATE),
+    **dict.fromkeys(("date", "season"), Field.YEAR),
+    **dict.fromkeys(("event", "show"), Field.SERIES),
+    **dict.fromkeys(("label", "keyword"), Field.TAG),
+}
+_SIMILAR = 0.6  # of the letters of a name, or of a field, that have to be the same for it to be proposed
 _RANGES = {
     Field.DURATION: ("duration_ms", values.duration_ms),
     Field.SIZE: ("size_bytes", values.size_bytes),
@@ -41,6 +67,15 @@ _RANGES = {
 _STEPS = {Field.RESOLUTION: (RESOLUTIONS, values.lines), Field.YEAR: (YEARS, values.year)}
 # Fields whose values are rows with a name.
 MODELS: dict[Field | None, Any] = {Field.CATALOG: Catalog, Field.SERIES: Series, Field.PLAYER: Player, Field.TAG: Tag}
+
+
+class Problem(NamedTuple):
+    """A term that could not be understood, or that no file can have: why, and what may have been meant."""
+
+    term: Term
+    why: str  # a gettext template
+    params: dict[str, str]
+    instead: Term | None = None
 
 
 @dataclass(slots=True)
@@ -53,7 +88,8 @@ class Resolved:
     exact: list[list[str]] = field(default_factory=list)  # folded words that have to stand side by side
     never: list[list[str]] = field(default_factory=list)  # and those that must not
     meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
-    problems: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # gettext templates and their parameters
+    literal: set[str] = field(default_factory=set)  # folded words within quotation marks: they mean nothing else
+    problems: list[Problem] = field(default_factory=list)
     is_everything: bool = False  # it says nothing that a file could lack
 
     @property
@@ -66,6 +102,11 @@ class Resolved:
         """`words`, with what a rare one most likely meant."""
         return [self.meant[word][0] if word in self.meant else word for word in self.words]
 
+    @property
+    def marked_words(self) -> list[str]:
+        """`words`, and all that was searched beside rare ones: what is to be marked in what was found."""
+        return [*self.words, *(word for near in self.meant.values() for word in near)]
+
 
 def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
     """Look up everything a search names. Asks the index about single words. Missing files are left out unless it says `is:`."""
@@ -75,13 +116,13 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
     ranges: list[Range] = []
     for term in query.terms:
         asked = _field(term) if term.field else _words(term, found)
+        if not term.is_excluded and not isinstance(asked, Range):
+            found.problems += _doubts(term, asked)
         if isinstance(asked, Range) and not term.is_excluded:
             clauses += _classes_of(asked)
             ranges += [] if _is_of_whole_classes(asked) else [asked]
         elif isinstance(asked, Range) or asked is None:
-            found.problems.append(
-                (_UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, {"field": str(term.field), "value": term.text})
-            )
+            found.problems.append(_not_understood(term))
             clauses.append(_NOTHING)
         elif term.is_excluded:
             excluded += asked
@@ -115,6 +156,8 @@ def _words(term: Term, found: Resolved) -> Clause:
     if term.is_excluded:
         tokens = tuple(token for word in words(term.text) for token in query_tokens(word))
         return (tokens,) if tokens else ()
+    if term.is_exact:
+        found.literal.update(folded)
     room = _MAX_WORDS - len(found.words)
     if term.is_exact and len(folded) > 1:
         found.exact.append(folded)
@@ -134,13 +177,12 @@ def _word_clauses(found: Resolved) -> list[Clause]:
         if one + other in vocabulary:  # the same two written together
             others[one].add(one + other)
             others[other].add(one + other)
-    exact = {word for phrase in found.exact for word in phrase}
     clauses: dict[Clause, None] = {}
     for word in found.spelled:
-        begun = [] if text.fold(word) in exact else _begun(word)
+        begun = [] if text.fold(word) in found.literal else _begun(word)
         for piece in pieces(word):
             meanings = [tuple(query_tokens(piece)), *((other,) for other in sorted(others[piece])), *begun]
-            if piece not in exact and (_is_rare(tuple(meanings)) or _is_scattered(piece)):
+            if piece not in found.literal and (_is_rare(tuple(meanings)) or _is_scattered(piece)):
                 meanings += _meant(piece, found)
             clauses[tuple(dict.fromkeys(meanings))] = None
     return list(clauses)
@@ -210,10 +252,54 @@ def _field(term: Term) -> Clause | Range | None:
             return _any_of(Field.KIND, [value]) if value in FileKind.values else None
         case Field.HLS:
             return _any_of(Field.HLS, [value]) if value in ("yes", "no") else None
-        case Field.CONTAINER | Field.CODEC as name:
-            return _any_of(name, [value])
+        case Field.CONTAINER:
+            return _any_of(Field.CONTAINER, [value])
+        case Field.CODEC:
+            return _any_of(Field.CODEC, [values.codec(value)])
         case None:
             return None
+
+
+def _not_understood(term: Term) -> Problem:
+    """Why a field's value makes no sense, with one that is like it."""
+    name = cast("Field", term.field)
+    params = {"field": str(name), "value": term.text, "example": f"{name}:{_EXAMPLES.get(name, '')}"}
+    return Problem(term, _UNKNOWN_NAME if name in MODELS else _UNKNOWN_VALUE, params, _with_value_like(term))
+
+
+def _doubts(term: Term, asked: Clause | None) -> list[Problem]:
+    """What is understood, but hardly meant: a codec or a file type that no file has, a field that there is not."""
+    if term.field in (Field.CODEC, Field.CONTAINER) and asked and not engine(Wanted((asked,))).newest(1):
+        return [Problem(term, _UNKNOWN_NAME, {"field": str(term.field), "value": term.text}, _with_value_like(term))]
+    name, colon, value = term.text.partition(":")
+    if term.field or term.is_exact or not (colon and value and _FIELD_NAME.fullmatch(name)):
+        return []
+    near = _SYNONYMS.get(name.lower()) or _most_like(name.lower(), Field)
+    instead = replace(term, field=Field(near), text=value) if near else None
+    return [Problem(term, _UNKNOWN_FIELD, {"field": name, "value": value}, instead)]
+
+
+def _with_value_like(term: Term) -> Term | None:
+    """`term` with the value that is most like it, of those that there are; None: nothing is like it."""
+    name = cast("Field", term.field)
+    if name is Field.PLAYER:
+        known: Iterable[str] = (one for name in players.spellings() for one in (name, *words(name)))
+    elif name in MODELS:
+        known = MODELS[name].objects.values_list("name", flat=True)[:_MAX_NAMES]
+    else:
+        known = VALUES.get(name, [])
+    found = _most_like(term.text, known)
+    return replace(term, text=found) if found and found != term.text else None
+
+
+def _most_like(wanted: str, known: Iterable[str]) -> str | None:
+    """The one that has most letters with `wanted` in common and in their order, or begins with it."""
+    by_letters = {letters_of(text.fold(one)): one for one in known}
+    letters = letters_of(text.fold(wanted))
+    found = process.extractOne(letters, by_letters.keys(), scorer=OSA.normalized_similarity, score_cutoff=_SIMILAR)
+    begun = (one for one in by_letters if one.startswith(letters)) if letters else iter(())
+    best = found[0] if found else next(begun, None)
+    return None if best is None else by_letters[best]
 
 
 def series_label(catalog_name: str, name: str) -> str:

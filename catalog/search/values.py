@@ -15,6 +15,14 @@ _SPOKEN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_CODECS = {  # as people and other programs call them -> as FFmpeg does
+    **dict.fromkeys(("264", "avc", "avc1", "x264"), "h264"),
+    **dict.fromkeys(("265", "h265", "x265", "hev1", "hvc1"), "hevc"),
+    **dict.fromkeys(("mpeg2", "m2v"), "mpeg2video"),
+    "dnxhr": "dnxhd",
+    "srt": "subrip",
+    "vtt": "webvtt",
+}
 _LINES = {"sd": 480, "hd": 720, "fullhd": 1080, "fhd": 1080, "qhd": 1440, "2k": 1080, "4k": 2160, "uhd": 2160, "8k": 4320}
 _ABOUT = 0.1  # what a plain length or size may differ by
 _MOST = 2**62  # more than anything is, and a number for both databases even if something is added to it
@@ -73,6 +81,12 @@ def lines(text: str) -> int | None:
         return _LINES[text]
     number = text.removesuffix("p").removesuffix("i")
     return int(number) if number.isdecimal() and len(number) <= 5 else None
+
+
+def codec(text: str) -> str:
+    """`H.265`, `x265`, `hevc`: as FFmpeg calls it, or as it is written."""
+    plain = text.lower().translate({ord(sign): None for sign in ".-_ "})
+    return _CODECS.get(plain, plain)
 
 
 def year(text: str) -> int | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_MEANINGS = 8
 _MAX_COMMON = 10_000
-_MIN_LETTERS = 4  # shorter words are near to everything
+_MIN_LETTERS = 4  # shorter words are near to everything, and only taken for those that have one letter more, or two of them swapped
 
 
 class Vocabulary:
@@ -91,8 +91,10 @@ class Vocabulary:
     def near(self, word: str) -> list[str]:
         """Words one or two slips away (a letter too many, too few, another, two swapped), the nearest first."""
         letters = letters_of(word)
-        if len(letters) < _MIN_LETTERS or any(sign.isdigit() for sign in word):
+        if any(sign.isdigit() for sign in word):
             return []
+        if len(letters) < _MIN_LETTERS:
+            return [] if len(letters) < _MIN_LETTERS - 1 or is_hangul(word) else self._near_short(letters)
         slips = 1 if len(letters) < 2 * _MIN_LETTERS else 2
         with self._lock:
             near = [
@@ -104,6 +106,13 @@ class Vocabulary:
                 )
             ]
         return [found for _, found in sorted(near) if found != word][:MAX_MEANINGS]
+
+    def _near_short(self, letters: str) -> list[str]:
+        longer = (found for found in self._by_letters[len(letters) + 1] if found[0] == letters[0] and _is_within(letters, found))
+        swapped = (f"{letters[:at]}{letters[at + 1]}{letters[at]}{letters[at + 2 :]}" for at in range(len(letters) - 1))
+        with self._lock:
+            near = [*sorted(longer), *(one for one in swapped if one in self._by_letters[len(letters)])]
+            return [self._by_letters[len(one)][one] for one in near if one != letters][:MAX_MEANINGS]
 
     def split(self, word: str) -> list[tuple[str, str]]:
         """Two words that it may be, written together. Hangul needs none of this: its pairs of syllables are found across spaces."""
@@ -122,6 +131,12 @@ def _from(prefix: str, words: list[str]) -> Iterator[str]:
         if not words[index].startswith(prefix):
             return
         yield words[index]
+
+
+def _is_within(letters: str, longer: str) -> bool:
+    """Whether `longer` is `letters` with others between them."""
+    rest = iter(longer)
+    return all(letter in rest for letter in letters)
 
 
 def letters_of(word: str) -> str:

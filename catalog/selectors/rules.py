@@ -34,26 +34,56 @@ SAMPLE = 10_000  # files a change is tried on: the newest, or those that a searc
 BUDGET_S = 0.5  # and not longer than that: a large pattern takes its time for each path, if never more than that
 SHOWN = 30
 _LISTED = 1000  # newest files the list of rules counts among
-_CHECKED = 300  # newest files looked at for whether they lie where the present rules put them
 _BATCH = 500
 _COLUMNS = ("pk", "name", "folder_id", "source_id", "placement")
+_PLACE_COLUMNS = (
+    "content__series__catalog__name",
+    "content__series__catalog__key",
+    "content__series__name",
+    "content__series__key",
+    "content__title",
+    "content__key",
+    "part_number",
+)
+
+
+class CurrentPlace(NamedTuple):
+    """Where a file lies, in the words and the keys of a `Place`."""
+
+    catalog: str
+    catalog_key: str
+    series: str
+    series_key: str
+    title: str
+    content_key: str
+    part: int | None
+
+    @property
+    def group(self) -> str:
+        """What tells contents of one title apart."""
+        return self.content_key
 
 
 class Tried(NamedTuple):
-    """One file, and what both rule books say about it."""
+    """One file, where it lies, and what both rule books say about it."""
 
     file_id: int
     path: str  # NFC
     source_name: str
+    now: CurrentPlace | None  # None: in no content yet
     before: Verdict
     after: Verdict
-    is_different: bool  # another content, or part
     is_by_hand: bool
 
     @property
+    def is_different(self) -> bool:
+        """The rules would say another content, or part, than they say now."""
+        return self.before is not self.after and _keys(self.before.place) != _keys(self.after.place)
+
+    @property
     def is_moving(self) -> bool:
-        """It goes elsewhere: whom a curator placed stays."""
-        return self.is_different and not self.is_by_hand
+        """It goes elsewhere than it lies: whom a curator placed stays."""
+        return not self.is_by_hand and (self.now is None or _keys(self.now) != _keys(self.after.place))
 
     @property
     def spans(self) -> list[tuple[str, int, int]]:
@@ -69,12 +99,12 @@ class RulePreview:
     examined: int = 0
     decided: int = 0  # by the rule in question
     moving: int = 0
+    drifted: int = 0  # of those that move: they do not lie where the present rules put them, and the change is not why
     by_hand: int = 0  # would go elsewhere, but a curator placed them
     new_catalogs: int = 0
     new_series: int = 0
     is_whole: bool = True  # no file is left that was not looked at
     is_cut: bool = False  # time was up
-    is_drifted: bool = False  # files do not lie where the present rules put them, so that applying moves more than is said here
     words: str = ""
     items: list[Tried] = field(default_factory=list)
 
@@ -174,31 +204,26 @@ def preview_rules(
     in_question = known.get(_said(focus)) if focus and focus.is_enabled else None
     trial = Trial(present, wanted, in_question)
     query = parse(words)
-    found = RulePreview(words=str(query), total=_count_files(trial.source_ids), is_drifted=_is_drifted(trial.before, clock))
+    found = RulePreview(words=str(query), total=_count_files(trial.source_ids))
     ids = iter(list_matching_ids(user=user, query=query, sort="newest", limit=SAMPLE + 1)) if query else None
     files = _read(islice(_of_sources(ids, trial.source_ids) if ids else _newest(trial.source_ids), SAMPLE + 1))
     goals: set[tuple[str, str]] = set()
-    for file, verdicts in _try(trial, files, found, clock):
-        if verdicts is None and (show != "all" or len(found.items) >= limit):
-            continue
-        before, after = verdicts or _alike(trial, file)
-        is_different = before is not after and _keys(before.place) != _keys(after.place)
-        tried = Tried(file.pk, file.path, file.source_name, before, after, is_different, file.placement == Placement.CURATOR)
-        is_decided = in_question is not None and after.rule is in_question
+    for tried in _try(trial, files, found, clock):
+        is_decided = in_question is not None and tried.after.rule is in_question
         found.decided += is_decided
         found.by_hand += tried.is_different and tried.is_by_hand
         if tried.is_moving:
             found.moving += 1
-            goals.add((after.place.catalog_key, after.place.series_key))
-        if len(found.items) < limit and {"changed": tried.is_different, "decided": is_decided}.get(show, True):
+            found.drifted += not tried.is_different
+            goals.add((tried.after.place.catalog_key, tried.after.place.series_key))
+        is_shown = {"changed": tried.is_moving or tried.is_different, "decided": is_decided}.get(show, True)
+        if is_shown and len(found.items) < limit:
             found.items.append(tried)
     found.new_catalogs, found.new_series = _count_new(goals)
     return found
 
 
-def _try(
-    trial: Trial, files: Iterator[_File], found: RulePreview, clock: Callable[[], float]
-) -> Iterator[tuple[_File, tuple[Verdict, Verdict] | None]]:
+def _try(trial: Trial, files: Iterator[_File], found: RulePreview, clock: Callable[[], float]) -> Iterator[Tried]:
     """Each file with what the books say about it, as long as there is time and the sample lasts; counted in `found`."""
     until = clock() + BUDGET_S
     for file in files:
@@ -207,12 +232,8 @@ def _try(
             found.is_whole, found.is_cut = False, is_late
             return
         found.examined += 1
-        yield file, trial.compare(file.path, source_id=file.source_id, source_name=file.source_name)
-
-
-def _alike(trial: Trial, file: _File) -> tuple[Verdict, Verdict]:
-    verdict = Verdict(*trial.after.explain(file.path, source_id=file.source_id, source_name=file.source_name))
-    return verdict, verdict
+        before, after = trial.compare(file.path, source_id=file.source_id, source_name=file.source_name)
+        yield Tried(file.pk, file.path, file.source_name, file.now, before, after, file.placement == Placement.CURATOR)
 
 
 def _book(rows: Iterable[PathRule], known: dict[tuple[object, ...], Rule], focus: PathRule | None = None) -> RuleBook:
@@ -238,7 +259,7 @@ def _said(row: PathRule) -> tuple[object, ...]:
     return row.pk, row.name, row.pattern, row.source_id, row.catalog_name, row.series_name
 
 
-def _keys(place: Place) -> tuple[str, str, str, int | None]:
+def _keys(place: Place | CurrentPlace) -> tuple[str, str, str, int | None]:
     return place.catalog_key, place.series_key, place.content_key, place.part
 
 
@@ -256,26 +277,6 @@ def _count_files(source_ids: set[int] | None) -> int:
     return int(roots.aggregate(total=Sum("total_files", default=0))["total"])
 
 
-def _is_drifted(book: RuleBook, clock: Callable[[], float]) -> bool:
-    """Whether files lie elsewhere than the present rules put them: those are moved too when rules are applied.
-
-    Looks at the newest, for BUDGET_S at most.
-    """
-    until = clock() + BUDGET_S
-    files = list(_read(islice(_newest(None), _CHECKED)))
-    lying = {
-        pk: (catalog, series, content, part)
-        for pk, catalog, series, content, part in MediaFile.objects.filter(
-            pk__in=among(file.pk for file in files), placement=Placement.RULE
-        ).values_list("pk", "content__series__catalog__key", "content__series__key", "content__key", "part_number")
-    }
-    return any(
-        _keys(book.place(file.path, source_id=file.source_id, source_name=file.source_name)) != lying[file.pk]
-        for file in files
-        if file.pk in lying and clock() <= until
-    )
-
-
 # --- files to try rules on --------------------------------------------------------------------------------------------
 class _File(NamedTuple):
     pk: int
@@ -283,6 +284,7 @@ class _File(NamedTuple):
     source_id: int
     source_name: str
     placement: str
+    now: CurrentPlace | None
 
 
 def _newest(source_ids: set[int] | None) -> Iterator[int]:
@@ -306,11 +308,12 @@ def _read(ids: Iterable[int]) -> Iterator[_File]:
     names = dict(Source.objects.values_list("pk", "name"))
     folders: dict[int, str] = {}
     for some in chunks(ids, _BATCH):
-        rows = {row[0]: row for row in MediaFile.objects.filter(pk__in=among(some)).order_by().values_list(*_COLUMNS)}
+        rows = {row[0]: row for row in MediaFile.objects.filter(pk__in=among(some)).order_by().values_list(*_COLUMNS, *_PLACE_COLUMNS)}
         unknown = {folder_id for _pk, _name, folder_id, *_rest in rows.values()} - folders.keys()
         folders |= dict(Folder.objects.filter(pk__in=among(unknown)).values_list("pk", "path"))
         for pk in some:
             if pk in rows:
-                _pk, name, folder_id, source_id, placement = rows[pk]
-                folder = folders[folder_id]
-                yield _File(pk, text.nfc(f"{folder}/{name}" if folder else name), source_id, names[source_id], placement)
+                _pk, name, folder_id, source_id, placement, *place = rows[pk]
+                folder, now = folders[folder_id], CurrentPlace(*place)
+                path = text.nfc(f"{folder}/{name}" if folder else name)
+                yield _File(pk, path, source_id, names[source_id], placement, now if now.catalog_key else None)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 
 from catalog import text
-from catalog.choices import KIND_BY_EXTENSION, FileKind
-from catalog.models import Content, Player, Series, Tag
+from catalog.models import Catalog, Content, Series, Tag
 from catalog.search.engines import engine
-from catalog.search.facets import RESOLUTIONS, STATES
+from catalog.search.facets import VALUES
+from catalog.search.players import players
 from catalog.search.query import Field, HalfTyped, Term, half_typed
 from catalog.search.resolve import MODELS
 from catalog.search.tokens import query_tokens, words
@@ -21,19 +21,10 @@ from catalog.selectors.scope import VIEW_LIBRARY
 from catalog.selectors.search import labels_of
 from mam.accounts.access import require
 from mam.lib.bulk import among
-from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
     from catalog.selectors.scope import Reader
 
-_VALUES: dict[Field, list[str]] = {
-    Field.STATE: sorted(STATES),
-    Field.KIND: FileKind.values,
-    Field.HLS: ["yes", "no"],
-    Field.CODEC: list(CODEC_NAMES),  # the most frequent first
-    Field.CONTAINER: sorted(KIND_BY_EXTENSION),
-    Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
-}
 _MIN_FIELD_CHARS = 2
 _MAX_ENDINGS = 64  # of a half typed word
 _TITLED = 2_000  # files whose titles are looked at
@@ -58,7 +49,7 @@ def suggest(*, user: Reader, typed: str, limit: int = 8) -> dict[str, list[str]]
     last = typed.split()[-1]
     return {
         "words": _words(last, limit),
-        "players": _names(Player, _is_called(typed) | _is_called(last), limit),
+        "players": list(dict.fromkeys([*players.called(typed, limit), *players.called(last, limit)]))[:limit],
         "tags": _names(Tag, _is_tag(typed) | _is_tag(last), limit),
         "titles": _titles(typed, limit),
     }
@@ -76,7 +67,9 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
     begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
     return [
         *(Completion("title", title, str(Term(title, is_exact=True))) for title in _titles(text.tidy(typed), limit)),
-        *(_with_field(half, Field.PLAYER, name) for name in _names(Player, _is_called(half.text), limit)),
+        *(_with_field(half, Field.PLAYER, name) for name in players.called(half.text, limit)),
+        *(_with_field(half, Field.CATALOG, name) for name in _names(Catalog, Q(key__startswith=text.fold(half.text)), limit)),
+        *(_with_field(half, Field.SERIES, name) for name in _series(Q(name__istartswith=half.text), limit)),
         *(_with_field(half, Field.TAG, name) for name in _names(Tag, _is_tag(half.text), limit)),
         *(Completion("word", word, f"{half.before}{sign}{word}") for word in _words(half.text.split()[-1], limit)),
         *(Completion("field", f"{field}:", f"{half.before}{sign}{field}:", is_open=True) for field in begun),
@@ -89,16 +82,22 @@ def _with_field(half: HalfTyped, field: Field, value: str) -> Completion:
 
 def _values(field: Field, begun: str, limit: int) -> list[str]:
     """Values of a field: names that have `begun` in them, or fixed ones that begin so; none of a field that takes numbers."""
+    if field is Field.PLAYER:
+        return players.called(begun, limit)
     if field is Field.SERIES:
-        series = Series.objects.filter(Q(name__icontains=begun) | Q(catalog__name__icontains=begun))
-        return list(labels_of(field, series.order_by("catalog__name", "name")[:limit]).values())
+        return _series(Q(name__icontains=begun) | Q(catalog__name__icontains=begun), limit)
     if field in MODELS:
-        return _names(MODELS[field], _is_called(begun) if field is Field.PLAYER else Q(name__icontains=begun), limit)
-    return [value for value in _VALUES.get(field, ()) if value.startswith(begun.lower())][: 2 * limit]
+        return _names(MODELS[field], Q(name__icontains=begun), limit)
+    return [value for value in VALUES.get(field, ()) if value.startswith(begun.lower())][: 2 * limit]
 
 
 def _names(model: Any, condition: Q, limit: int) -> list[str]:
     return list(model.objects.filter(condition).values_list("name", flat=True).distinct()[:limit])
+
+
+def _series(condition: Q, limit: int) -> list[str]:
+    found = Series.objects.filter(condition).order_by("catalog__name", "name")[:limit]
+    return list(labels_of(Field.SERIES, found).values())
 
 
 def _titles(begun: str, limit: int) -> list[str]:
@@ -122,11 +121,3 @@ def _words(begun: str, limit: int) -> list[str]:
 
 def _is_tag(begun: str) -> Q:
     return Q(key__startswith=text.fold(begun))
-
-
-def _is_called(begun: str) -> Q:
-    """Players with a name of which a word begins so."""
-    starts = Q()
-    for column in ("name", "name_ko", "name_en"):
-        starts |= Q(**{f"{column}__istartswith": begun}) | Q(**{f"{column}__icontains": f" {begun}"})
-    return starts

@@ -53,6 +53,10 @@ class SearchPageSerializer(serializers.Serializer[Any]):
     sort = serializers.CharField()
     facets = serializers.DictField(child=FacetValueSerializer(many=True))
     problems = serializers.ListField(child=serializers.CharField())
+    taken_for = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Words that hardly occur, each with those that were searched too.",
+    )
     proposal = serializers.CharField(allow_null=True, help_text="When nothing was found: a search that finds something.")
 
 

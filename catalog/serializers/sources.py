@@ -167,11 +167,21 @@ class VerdictSerializer(serializers.Serializer[Any]):
         return verdict.rule.name if verdict.rule else None
 
 
+class CurrentPlaceSerializer(serializers.Serializer[Any]):
+    """Where a file lies: its content."""
+
+    catalog = serializers.CharField()
+    series = serializers.CharField()
+    title = serializers.CharField()
+    part = serializers.IntegerField(allow_null=True)
+
+
 class TriedFileSerializer(serializers.Serializer[Any]):
-    """One file, and what the rules say about it as they are and as they would be."""
+    """One file, where it lies, and what the rules say about it as they are and as they would be."""
 
     file_id = serializers.IntegerField()
     path = serializers.CharField()
+    now = CurrentPlaceSerializer(allow_null=True, help_text="null: in no content yet.")
     before = VerdictSerializer()
     after = VerdictSerializer()
     is_moving = serializers.BooleanField()
@@ -185,7 +195,10 @@ class RuleEffectSerializer(serializers.Serializer[Any]):
     examined = serializers.IntegerField()
     is_whole = serializers.BooleanField(help_text="There are no others.")
     decided = serializers.IntegerField(help_text="By this rule.")
-    moving = serializers.IntegerField()
+    moving = serializers.IntegerField(help_text="Would lie elsewhere than they do.")
+    drifted = serializers.IntegerField(
+        help_text="Of those: not for this rule, but because they do not lie where the present rules put them."
+    )
     unchanged = serializers.IntegerField()
     by_hand = serializers.IntegerField(help_text="Would go elsewhere, had no curator placed them.")
     new_catalogs = serializers.IntegerField()

@@ -85,7 +85,7 @@ def test_a_preview_counts_what_moves_what_is_new_and_what_stays(administrator: U
     rule = draft()
     found = preview(administrator, [rule], focus=rule)
     assert (found.examined, found.decided, found.moving, found.unchanged) == (3, 2, 2, 1)
-    assert (found.new_catalogs, found.new_series, found.is_whole, found.is_drifted) == (1, 1, True, False)
+    assert (found.new_catalogs, found.new_series, found.is_whole, found.drifted) == (1, 1, True, 0)
     assert [(item.path, item.after.place.title, item.after.place.part) for item in found.items] == [
         ("promo/b_Part2.mp4", "b", 2),
         ("promo/a.mp4", "a", None),
@@ -168,9 +168,25 @@ def test_a_pattern_that_takes_its_time_is_tried_on_fewer_files(administrator: Us
     assert (found.examined, found.is_whole, found.is_cut) == (1, False, True)
 
 
-def test_files_that_are_elsewhere_already_are_told_of(administrator: User) -> None:
-    make_file("promo/a.mp4", content=make_content())
-    assert preview(administrator, [draft()]).is_drifted
+def test_files_that_lie_elsewhere_than_the_present_rules_say_are_counted_with_where_they_lie(administrator: User) -> None:
+    content = make_content(title="Elsewhere")
+    drifted = make_file("WSOP/2024/a.mp4", content=content)
+    placed("promo/b.mp4", "WSOP/2024/c.mp4")
+    found = preview(administrator, [draft()])
+    assert (found.examined, found.moving, found.drifted, found.unchanged) == (3, 2, 1, 1)
+    item = next(item for item in found.items if item.file_id == drifted.pk)
+    assert item.now is not None
+    assert (item.now.title, item.after.place.title, item.is_different) == ("Elsewhere", "a", False)
+    draft().save()
+    assert placement.place_all().changed == found.moving
+
+
+def test_a_file_that_lies_already_where_the_new_rule_puts_it_stays(administrator: User) -> None:
+    rule = make_rule(r"^promo/(?P<title>[^/]+)$", catalog_name="Promotion", series_name="All")
+    placed("promo/a.mp4")
+    rule.delete()  # and not applied
+    assert preview(administrator, [draft()]).moving == 0
+    assert preview(administrator, []).drifted == 1
 
 
 def test_what_the_preview_says_is_what_the_job_does(administrator: User) -> None:

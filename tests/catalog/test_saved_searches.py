@@ -75,8 +75,17 @@ def test_its_search_can_be_changed_and_taken_away(saved: Collection, operator: U
 
 def test_a_name_that_is_taken_is_said_on_the_search(client: Client, saved: Collection) -> None:
     response = client.post(reverse("catalog:search_save"), {"q": "call", "name": "블러프"}, follow=True, headers=ENGLISH)
-    assert "is used already" in response.content.decode()
+    page = response.content.decode()
+    assert "is used already" in page
+    assert 'value="블러프"' in page  # in its dialog, to be put right
+    assert 'value="블러프"' not in client.get(reverse("catalog:search"), {"q": "call"}).content.decode()
     assert Collection.objects.count() == 1
+
+
+def test_what_is_wrong_with_its_search_is_said_on_its_page(client: Client, saved: Collection, operator: User) -> None:
+    collections.update_collection(collection=saved, query="tag:nothing", user=operator)
+    page = client.get(reverse("catalog:collection_detail", args=[saved.pk]), headers=ENGLISH).content.decode()
+    assert "There is no tag “nothing”." in page
 
 
 def test_viewers_see_it_and_cannot_make_one(client: Client, saved: Collection) -> None:

@@ -15,6 +15,7 @@ from catalog.choices import Presence, ProbeState
 from catalog.models import MediaFile
 from catalog.search import engines, index
 from catalog.search.query import Field, parse
+from catalog.search.vocabulary import vocabulary
 from catalog.selectors.search import ORDERS
 from mam.accounts.errors import PermissionDeniedError
 from mam.lib.keyset import InvalidCursorError
@@ -327,9 +328,67 @@ def test_a_search_without_words_has_facets_too(archive: dict[str, MediaFile], vi
 def test_an_empty_result_proposes_another_spelling(archive: dict[str, MediaFile], viewer: User) -> None:
     query = parse('wsop "tabel"')
     found = selectors.search(user=viewer, query=query, limit=5)
-    assert found.count > 0 or str(selectors.propose(query, found.resolved)) == "wsop table"
-    hopeless = parse("qqqqqqq zzzzzzz")
-    assert selectors.propose(hopeless, selectors.search(user=viewer, query=hopeless, limit=5).resolved) is None
+    assert found.count > 0 or str(selectors.propose(query)) == "wsop table"
+    assert selectors.propose(parse("qqqqqqq zzzzzzz")) is None
+
+
+def test_a_phrase_that_nothing_has_is_proposed_as_words(archive: dict[str, MediaFile], viewer: User) -> None:
+    assert str(selectors.propose(parse('"table final"'))) == "table final"
+
+
+# --- what was understood ----------------------------------------------------------------------------------------------
+def test_what_a_rare_word_was_taken_for_is_told_and_within_quotation_marks_it_is_itself(
+    archive: dict[str, MediaFile], viewer: User
+) -> None:
+    loose = selectors.search(user=viewer, query=parse("tabel"), limit=20)
+    assert loose.resolved.meant == {"tabel": ["table"]}
+    assert (loose.count, loose.resolved.marked_words) == (3, ["tabel", "table"])
+    exact = selectors.search(user=viewer, query=parse('"tabel"'), limit=20)
+    assert (exact.count, exact.resolved.meant) == (0, {})
+
+
+@pytest.mark.parametrize(("typed", "word"), [("ivy", "ivey"), ("iey", "ivey"), ("rwa", "raw"), ("xyz", "")])
+def test_words_of_three_letters_are_put_right_where_that_leaves_little_doubt(archive: dict[str, MediaFile], typed: str, word: str) -> None:
+    make_file("raw/ivey.mp4")
+    index.refresh_all()
+    vocabulary.refresh()
+    assert vocabulary.near(typed) == ([word] if word else [])
+
+
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [
+        ("catalog:WSPO", "catalog:WSOP"),
+        ("tag:herocal", 'tag:"Hero Call"'),
+        ("player:Iveyy", "player:Ivey"),
+        ("codec:foo", ""),
+        ("codec:h266", "codec:h264"),
+        ("ext:mpp4", "ext:mp4"),
+        ("is:mising", "is:missing"),
+        ("resolution:1080p", "res:1080p"),
+        ("codecs:h264", "codec:h264"),
+        ("Dates:2024", ""),
+        ("duration:soon", ""),
+    ],
+)
+def test_a_mistyped_field_is_told_with_what_may_be_meant(archive: dict[str, MediaFile], viewer: User, typed: str, instead: str) -> None:
+    make_catalog("WSOP")
+    query = parse(typed)
+    (problem,) = selectors.search(user=viewer, query=query, limit=5).resolved.problems
+    assert str(problem.instead or "") == instead
+    assert str(query.with_instead(query.terms[0], problem.instead or query.terms[0])) == (instead or typed)
+
+
+@pytest.mark.parametrize("typed", ["codec:ProRes", "-codec:foo", '"foo:bar"', "ext:.mxf", "12:30", "codec:MPEG-2"])
+def test_what_may_be_written_in_several_ways_is_no_mistake(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
+    assert selectors.search(user=viewer, query=parse(typed), limit=5).resolved.problems == []
+
+
+def test_codecs_are_known_by_their_other_names(archive: dict[str, MediaFile], viewer: User) -> None:
+    make_file("raw/x.mp4", video_codec="hevc")
+    index.refresh_all()
+    for typed in ("hevc", "H.265", "x265", "hvc1"):
+        assert selectors.search(user=viewer, query=parse(f"codec:{typed}"), limit=5).count == 1
 
 
 def test_what_is_being_typed_is_completed(archive: dict[str, MediaFile], viewer: User) -> None:
@@ -337,6 +396,7 @@ def test_what_is_being_typed_is_completed(archive: dict[str, MediaFile], viewer:
     assert found["words"][:1] == ["final"]
     assert selectors.suggest(user=viewer, typed="phil")["players"] == ["Phil Ivey"]
     assert selectors.suggest(user=viewer, typed="아이비")["players"] == ["Phil Ivey"]
+    assert selectors.suggest(user=viewer, typed="no home")["players"] == ["Phil Ivey"]
     assert selectors.suggest(user=viewer, typed="hero")["tags"] == ["Hero Call"]
     assert selectors.suggest(user=viewer, typed="main e")["titles"] == ["Main Event Final Table"]
     assert not any(selectors.suggest(user=viewer, typed=" ").values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog.search import index
-from tests.factories import make_file, make_player, make_source, make_tag, make_user
+from tests.factories import make_catalog, make_file, make_player, make_series, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -70,6 +70,24 @@ def test_an_empty_result_says_what_to_do(person: Client) -> None:
     assert "What can be typed" in page(person, "/search/?q=+")
 
 
+def test_what_a_word_was_taken_for_is_said_with_the_search_for_it_alone(person: Client) -> None:
+    make_file("WSOP/2024/final.mp4")
+    index.refresh_all()
+    shown = page(person, "/search/?q=fnial+ext:mp4")
+    assert "“fnial” hardly occurs, so final was searched too." in shown
+    assert "<mark>final</mark>" in shown
+    assert 'href="/search/?q=%22fnial%22+ext%3Amp4"' in shown
+    assert "hardly occurs" not in page(person, "/search/?q=%22fnial%22+ext:mp4")
+
+
+def test_a_mistyped_field_has_a_link_to_what_may_be_meant(person: Client) -> None:
+    make_file("WSOP/2024/final.mp4")
+    index.refresh_all()
+    shown = page(person, "/search/?q=final+resolution:1080p")
+    assert "resolution: is nothing that can be asked for, so it was searched as words." in shown
+    assert '<a href="/search/?q=final+res%3A1080p">Did you mean res:1080p?</a>' in shown
+
+
 def test_an_order_that_does_not_exist_is_the_usual_one(person: Client) -> None:
     make_file("final.mp4")
     index.refresh_all()
@@ -96,6 +114,7 @@ def test_the_api_gives_a_page_with_facets(viewer_api: APIClient) -> None:
     index.refresh_all()
     found = viewer_api.get("/api/v1/search/", {"q": "final", "facets": "year,ext", "limit": "1"}).json()
     assert (found["count"], found["is_capped"], found["sort"], found["problems"], found["proposal"]) == (2, False, "relevance", [], None)
+    assert viewer_api.get("/api/v1/search/", {"q": "fnial"}).json()["taken_for"] == {"fnial": ["final"]}
     assert found["items"][0]["id"] == file.pk
     assert found["facets"]["year"] == [{"value": "2024", "label": "2024", "count": 2, "term": "year:2024"}]
     following = viewer_api.get("/api/v1/search/", {"q": "final", "limit": "1", "cursor": found["next"]}).json()
@@ -135,6 +154,10 @@ def test_suggestions_are_links_and_open_fields(person: Client) -> None:
 
     player = {"label": "Phil Ivey", "kind": "Player", "href": "/search/?q=final+player%3A%22Phil+Ivey%22", "continues": None}
     assert options("final ive") == [player]
+    series = make_series(make_catalog("Hustler"), name="High Stakes")
+    assert [(one["label"], one["kind"]) for one in options("hust")] == [("Hustler", "Catalog")]
+    assert [(one["label"], one["kind"]) for one in options("high")] == [("Hustler / High Stakes", "Series")]
+    assert series.pk
     assert [one["continues"] for one in options("final cod")] == ["final codec:"]
     assert [one["label"] for one in options("final codec:h")] == ["h264", "hevc"]
     assert [one["label"] for one in options("ext:mx")] == ["mxf"]
