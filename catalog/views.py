@@ -54,6 +54,7 @@ FOLDER_ORDERS = {
     "largest": ("-size_bytes", "-id"),
     "longest": ("-duration_ms", "-id"),
 }
+_INDEXED_ORDERS = ("name", "-name")  # in a folder; for the others its files are sorted
 FACET_TITLES = {
     Field.CATALOG: _("Catalog"),
     Field.SERIES: _("Series"),
@@ -91,10 +92,10 @@ def _sort_of(request: MemberRequest, orders: Mapping[str, tuple[str, ...]], defa
     return sort if sort in orders else default
 
 
-def _page_after(cursor: str | None, files: QuerySet[Any], order: tuple[str, ...]) -> KeysetPage[Any]:
+def _page_after(cursor: str | None, files: QuerySet[Any], order: tuple[str, ...], *, is_small: bool = False) -> KeysetPage[Any]:
     """First which files, then what is shown of them: a database that has to sort them sorts narrow rows."""
     keys = files.order_by().select_related(None).prefetch_related(None).values(*{"id", *(name.removeprefix("-") for name in order)})
-    page = keyset_page(keys, order, cursor, PAGE_SIZE)
+    page = keyset_page(keys, order, cursor, PAGE_SIZE, is_small=is_small)
     return KeysetPage(in_order(files, (row["id"] for row in page.items)), page.next, page.previous)
 
 
@@ -105,10 +106,12 @@ def _folder_page(request: MemberRequest, folder: Folder, total: int) -> dict[str
     asked, pages = request.GET.get("page", ""), max(1, -(-total // PAGE_SIZE))
     number = min(max(int(asked[:9]), 1), pages) if asked.isascii() and asked.isdigit() else 1
 
+    is_small = sort not in _INDEXED_ORDERS
+
     def make() -> KeysetPage[Any]:
         if number > 1 and not cursor:
-            return jump(files, FOLDER_ORDERS[sort], number, PAGE_SIZE, total)
-        return _page_after(cursor, files, FOLDER_ORDERS[sort])
+            return jump(files, FOLDER_ORDERS[sort], number, PAGE_SIZE, total, is_small=is_small)
+        return _page_after(cursor, files, FOLDER_ORDERS[sort], is_small=is_small)
 
     about = ("folder", folder.pk, folder.listed_at, total, sort, cursor, number)
     page = keep_page(make, files, version=version, user=request.user, about=about)

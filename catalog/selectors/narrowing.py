@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from catalog.models import SearchEntry
     from mam.lib.keyset import KeysetPage, Reading
 
-FEW = 20_000  # so many are read by their ids and sorted in 50 ms
+FEW = 20_000  # so many are read by their ids and sorted in 100 ms
+_SOON_SORTED = 2_000
 MANY_NOTES = 20_000  # while more changes wait for the index, as at a first scan, its bitmaps are not asked
 _STEP = 8  # how much more is looked at each time that a page is not full yet
 _WALKED = 20_000  # entries of an index at once, which take some milliseconds: those wanted may begin behind a hundred thousand others
@@ -109,29 +110,38 @@ def list_page(files: QuerySet[MediaFile], narrowing: Narrowing, ordering: Sequen
     rows: Any = files.values(*columns)
     candidates = narrowing.candidates()
     if candidates is not None and len(candidates) <= FEW:
+        if len(candidates) > _SOON_SORTED:  # a page of so many is soon found on the way, if they are not far away
+            page, is_full = _page_on_the_way(rows, candidates, ordering, cursor, limit, parts=1)
+            if is_full:
+                return page
         return keyset_page(rows.filter(pk__in=among(candidates)), ordering, cursor, limit, is_small=True)
     if narrowing.folders is not None and not (narrowing.is_by_name and "name_key" in columns):
         return keyset_page(rows.filter(narrowing.folders), ordering, cursor, limit, is_small=True)
     if candidates is None or narrowing.is_by_name:
         return keyset_page(rows, ordering, cursor, limit)
-    return _page_of_many(rows, candidates, ordering, cursor, limit)
+    return _page_on_the_way(rows, candidates, ordering, cursor, limit)[0]
 
 
-def _page_of_many(rows: Any, candidates: BitMap, ordering: Sequence[str], cursor: str | None, limit: int) -> KeysetPage[Any]:
-    """Looks at candidates in the order of reading, at more of them until the page is full or nothing is left."""
+def _page_on_the_way(
+    rows: Any, candidates: BitMap, ordering: Sequence[str], cursor: str | None, limit: int, parts: int | None = None
+) -> tuple[KeysetPage[Any], bool]:
+    """Looks at candidates in the order of reading, at more of them until the page is full or nothing is left.
+
+    The page, and whether it is full; `parts`: not further than so many parts of the way.
+    """
     reading = reading_after(MediaFile.objects.all(), ordering, cursor)
     page: KeysetPage[Any] = keyset_page(rows.none(), ordering, cursor, limit)
     seen: list[int] = []
     size = 2 * (limit + 1)
-    for part in _in_order(candidates, ordering, cursor, reading, size):
+    for part in islice(_in_order(candidates, ordering, cursor, reading, size), parts):
         in_part = iter(part)
         while some := list(islice(in_part, size)):  # most likely the first ones fill the page
             seen += some
             page = keyset_page(rows.filter(pk__in=among(seen)), ordering, cursor, limit, is_small=True)
             if (page.previous if reading.is_backward else page.next) is not None:
-                return page
+                return page, True
             size *= _STEP
-    return page
+    return page, False
 
 
 def _in_order(candidates: BitMap, ordering: Sequence[str], cursor: str | None, reading: Reading, count: int) -> Iterator[Iterable[int]]:

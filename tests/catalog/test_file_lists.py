@@ -185,12 +185,14 @@ def listed(api: APIClient, query: str, ordering: str) -> list[int]:
 
 
 @pytest.mark.parametrize("is_indexed", [True, False])
-@pytest.mark.parametrize("few", [20_000, 0])  # by their ids; by walking an order
+# By their ids; by walking an order; by a part of the way and, where that does not fill the page, by their ids.
+@pytest.mark.parametrize(("few", "soon"), [(20_000, 2_000), (0, 0), (20_000, 0)])
 @pytest.mark.parametrize("query", NARROWED)
 def test_a_list_shows_what_was_written_a_moment_ago(
-    viewer_api: APIClient, monkeypatch: pytest.MonkeyPatch, query: str, few: int, *, is_indexed: bool
+    viewer_api: APIClient, monkeypatch: pytest.MonkeyPatch, query: str, few: int, soon: int, *, is_indexed: bool
 ) -> None:
     monkeypatch.setattr(narrowing, "FEW", few)
+    monkeypatch.setattr(narrowing, "_SOON_SORTED", soon)
     series, tag, player, source, other = make_series(name="2024"), make_tag(), make_player(), make_source(), make_source()
     content, folder = make_content(series), make_folder(source, "in")
     files = [make_file(f"{9 - number}.mp4", folder=folder, size_bytes=1, duration_ms=1) for number in range(3)]
