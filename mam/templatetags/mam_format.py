@@ -190,7 +190,7 @@ def format_absolute_time(moment: datetime | None) -> str:
     if moment is None:
         return UNKNOWN
     local = timezone.localtime(moment)
-    return f"{format_date(local, 'Y-m-d H:i:s')} {local.tzname()}"
+    return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds')} {local.tzname()}"  # Django's own formats take ten times as long
 
 
 @register.filter("from_ns")

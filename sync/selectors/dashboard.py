@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
@@ -17,6 +17,7 @@ from catalog.services.known import kind_of
 from ingest.models import MissingHold
 from mam.accounts.access import require
 from mam.jobs.models import ACTIVE, Job, JobState
+from mam.lib.prepared import Prepared
 from sync.choices import Action, Adapter, MatchReason, MatchStatus, PlanState, TargetState
 from sync.models import MatchCell, Plan, Target
 from sync.selectors.scope import VIEW
@@ -28,7 +29,24 @@ if TYPE_CHECKING:
 
 JOB_KEY = "sync:{pk}"  # of what works on a target (sync.services.syncing)
 _RESULTS = ("added", "updated", "deleted", "restored", "errors")
-_REGISTERED = (*(MatchStatus.SYNCED.value, MatchStatus.SYNCED_WITH_DUPLICATES.value, MatchStatus.MOVED.value), MatchStatus.DELETED.value)
+_SYNCED = (MatchStatus.SYNCED.value, MatchStatus.SYNCED_WITH_DUPLICATES.value)
+_REGISTERED = (*_SYNCED, MatchStatus.MOVED.value, MatchStatus.DELETED.value)
+_KEYS = ("catalog_id", "extension", "status", "reason", "action")
+_CELLS = Prepared(
+    lambda ids: MatchCell.objects.filter(target_id__in=ids).order_by().values_list(*_KEYS).annotate(Sum("matches"), Sum("bytes"))
+)
+
+
+class _Cell(NamedTuple):
+    """Matches that are alike in all this: how many, and the bytes of their files. `catalog_id` 0: of no catalog."""
+
+    catalog_id: int
+    extension: str
+    status: str
+    reason: str
+    action: str
+    matches: int
+    bytes: int
 
 
 class SyncState(StrEnum):
@@ -141,7 +159,7 @@ class Dashboard:
 def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
     """How both sides stand. A dozen queries, whatever there is. PermissionDeniedError for who may not see the library."""
     require(user, VIEW)
-    cells = _cells(target, "extension", "status", "reason", "action")
+    cells = _cells(target)
     files = _there(cells)
     jobs = list_target_jobs(target)
     held_plan_id = Plan.objects.filter(target=target, state=PlanState.HELD).order_by("-pk").values_list("pk", flat=True).first()
@@ -152,7 +170,7 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
         target_side=_target_side(target, cells),
         by_status=_sums(cells, "status"),
         waiting={action: count for action, count in _sums(cells, "action").items() if action != Action.NONE},
-        catalogs=_catalogs(user, target),
+        catalogs=_catalogs(user, files),
         formats=_formats(target, files),
         jobs=jobs,
         held_plan_id=held_plan_id,
@@ -174,22 +192,22 @@ def last_sync() -> str | None:
 
 
 # --- the sides --------------------------------------------------------------------------------------------------------
-def _source_side(files: list[dict[str, Any]]) -> SourceSide:
+def _source_side(files: list[_Cell]) -> SourceSide:
     by_type: dict[str, int] = {}
     for cell in files:
-        is_video = cell["reason"] != MatchReason.UNSUPPORTED
-        kind = FileKind.VIDEO.value if is_video else kind_of(cell["extension"])
-        by_type[kind] = by_type.get(kind, 0) + cell["matches"]
-    return SourceSide(sum(by_type.values()), sum(cell["bytes"] for cell in files), by_type, _location("default"), _database_bytes())
+        is_video = cell.reason != MatchReason.UNSUPPORTED
+        kind = FileKind.VIDEO.value if is_video else kind_of(cell.extension)
+        by_type[kind] = by_type.get(kind, 0) + cell.matches
+    return SourceSide(sum(by_type.values()), sum(cell.bytes for cell in files), by_type, _location("default"), _database_bytes())
 
 
-def _target_side(target: Target, cells: list[dict[str, Any]]) -> TargetSide:
-    there = [cell for cell in cells if cell["status"] in _REGISTERED and cell["reason"] != MatchReason.MARKED]
-    reasons = _sums((cell for cell in cells if cell["status"] == MatchStatus.NOT_SYNCED), "reason")
+def _target_side(target: Target, cells: list[_Cell]) -> TargetSide:
+    there = [cell for cell in cells if cell.status in _REGISTERED and cell.reason != MatchReason.MARKED]
+    reasons = _sums((cell for cell in cells if cell.status == MatchStatus.NOT_SYNCED), "reason")
     growing = reasons.pop(MatchReason.GROWING, 0)
     return TargetSide(
-        files=sum(cell["matches"] for cell in there),
-        bytes=sum(cell["bytes"] for cell in there),
+        files=sum(cell.matches for cell in there),
+        bytes=sum(cell.bytes for cell in there),
         by_format=dict(sorted(_sums(there, "extension").items(), key=lambda one: -one[1])),
         non_hls=sum(reasons.values()),
         duplicates=_sums(cells, "status").get(MatchStatus.DUPLICATE, 0),
@@ -199,48 +217,42 @@ def _target_side(target: Target, cells: list[dict[str, Any]]) -> TargetSide:
     )
 
 
-def _catalogs(user: Reader, target: Target) -> list[CatalogCount]:
+def _catalogs(user: Reader, files: list[_Cell]) -> list[CatalogCount]:
     """The largest first, the files of no catalog last."""
-    counted: dict[int | None, int] = {}
-    synced: dict[int | None, int] = {}
-    for cell in _there(_cells(target, "catalog_id", "status", "reason")):
-        pk = cell["catalog_id"] or None
-        counted[pk] = counted.get(pk, 0) + cell["matches"]
-        if cell["status"] in {MatchStatus.SYNCED, MatchStatus.SYNCED_WITH_DUPLICATES}:
-            synced[pk] = synced.get(pk, 0) + cell["matches"]
+    counted = _sums(files, "catalog_id")
+    synced = _sums((cell for cell in files if cell.status in _SYNCED), "catalog_id")
     names = library.catalog_names(user=user, catalog_ids=[pk for pk in counted if pk])
-    found = [CatalogCount(pk, names.get(pk, "") if pk else "", counted[pk], synced.get(pk, 0)) for pk in counted]
+    found = [CatalogCount(pk or None, names.get(pk, ""), count, synced.get(pk, 0)) for pk, count in counted.items()]
     return sorted(found, key=lambda one: (one.catalog_id is None, -one.files, one.name))
 
 
-def _formats(target: Target, files: list[dict[str, Any]]) -> list[FormatCount]:
+def _formats(target: Target, files: list[_Cell]) -> list[FormatCount]:
     """Of videos, the most frequent first."""
     hls = set(target.hls_extensions)
     sums: dict[str, tuple[int, int]] = {}
     for cell in files:
-        if cell["reason"] != MatchReason.UNSUPPORTED:
-            count, size_bytes = sums.get(cell["extension"], (0, 0))
-            sums[cell["extension"]] = count + cell["matches"], size_bytes + cell["bytes"]
+        if cell.reason != MatchReason.UNSUPPORTED:
+            count, size_bytes = sums.get(cell.extension, (0, 0))
+            sums[cell.extension] = count + cell.matches, size_bytes + cell.bytes
     found = [FormatCount(extension, count, size_bytes, extension in hls) for extension, (count, size_bytes) in sums.items()]
     return sorted(found, key=lambda one: (-one.files, one.extension))
 
 
-def _cells(target: Target, *columns: str) -> list[dict[str, Any]]:
-    """The target's matches and their bytes by some columns of the cube. One query."""
-    sums = {"n": Sum("matches"), "b": Sum("bytes")}
-    rows: Any = MatchCell.objects.filter(target_id=target.pk).order_by().values(*columns).annotate(**sums)
-    return [{**{name: row[name] for name in columns}, "matches": int(row["n"]), "bytes": int(row["b"])} for row in rows if row["n"]]
+def _cells(target: Target) -> list[_Cell]:
+    """The target's matches and their bytes, by all that the cube tells apart. One query."""
+    return [_Cell._make((*keys, int(matches), int(size))) for *keys, matches, size in _CELLS.rows([target.pk]) if matches]
 
 
-def _there(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _there(cells: list[_Cell]) -> list[_Cell]:
     """Those of files that are there."""
-    return [cell for cell in cells if cell["status"] != MatchStatus.DELETED and cell["reason"] != MatchReason.HELD]
+    return [cell for cell in cells if cell.status != MatchStatus.DELETED and cell.reason != MatchReason.HELD]
 
 
-def _sums(cells: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _sums(cells: Iterable[_Cell], key: str) -> dict[Any, int]:
+    found: dict[Any, int] = {}
     for cell in cells:
-        found[cell[column]] = found.get(cell[column], 0) + cell["matches"]
+        value = getattr(cell, key)
+        found[value] = found.get(value, 0) + cell.matches
     return found
 
 

@@ -170,13 +170,17 @@ def test_a_page_by_its_number_is_the_page_that_paging_comes_to(
 ) -> None:
     ordering = [sign + column for sign, column in zip(signs, columns, strict=False)]
     make_jobs(rows)
-    walked, number = keyset_page(Job.objects.all(), ordering, None, size), 1
+    walked, number, cursor = keyset_page(Job.objects.all(), ordering, None, size), 1, None
     while True:
+        assert keyset_page(Job.objects.all(), ordering, cursor, size, is_small=True) == walked
         assert jump(Job.objects.all(), ordering, number, size, len(rows)) == walked
         assert jump(Job.objects.all(), ordering, number, size, len(rows), is_small=True) == walked
         if walked.next is None:
             break
-        walked, number = keyset_page(Job.objects.all(), ordering, walked.next, size), number + 1
+        cursor = walked.next
+        walked, number = keyset_page(Job.objects.all(), ordering, cursor, size), number + 1
+    back = keyset_page(Job.objects.all(), ordering, walked.previous, size, is_small=True)
+    assert back == keyset_page(Job.objects.all(), ordering, walked.previous, size)
     assert jump(Job.objects.all(), ordering, number + 5, size, len(rows)) == walked  # beyond the last
 
 
