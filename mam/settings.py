@@ -200,6 +200,8 @@ Q_CLUSTER: dict[str, Any] = {
 }
 MAM_JOB_LEASE_S = env.int("MAM_JOB_LEASE_S", default=30)
 MAM_JOB_KEEP_DAYS = env.int("MAM_JOB_KEEP_DAYS", default=30)  # ended jobs and their log, faults that players reported
+# What plans of sync did and comparisons found, entry by entry; as long a plan can be undone. The history is kept for ever.
+MAM_PLAN_KEEP_DAYS = env.int("MAM_PLAN_KEEP_DAYS", default=180)
 
 # Dotted paths run by `ingest` after files were probed: f(file_ids) enqueues a job of a higher app. A test resolves each.
 MAM_INGEST_STEPS = ["streaming.services.decisions.decide_files", "streaming.tasks.enqueue_posters"]

@@ -92,6 +92,12 @@ class PlanUndoneError(MamError):
     http_status = 409
 
 
+class PlanForgottenError(MamError):
+    code = "plan_forgotten"
+    template = gettext_noop("What plan %(plan)s did is no longer kept entry by entry, so it cannot be undone. The history has each change.")
+    http_status = 409
+
+
 class ApprovalReasonMissingError(MamError):
     code = "approval_reason_missing"
     template = gettext_noop("Write down why this plan shall be carried out.")

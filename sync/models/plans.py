@@ -55,6 +55,11 @@ class Plan(models.Model):
     def __str__(self) -> str:
         return f"#{self.pk}"
 
+    @property
+    def is_forgotten(self) -> bool:
+        """What it did is no longer kept entry by entry (settings.MAM_PLAN_KEEP_DAYS). One query."""
+        return self.total_parts > 0 and not self.parts.exists()
+
 
 class PlanPart(models.Model):
     """Some of a plan's actions, written in one transaction of the target.

@@ -18,7 +18,15 @@ from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
 from sync.choices import HistoryEvent, HistorySide, MatchReason, MatchStatus, PlanState, TargetState
-from sync.errors import ApprovalReasonMissingError, PlanStaleError, PlanStateError, PlanUndoneError, SyncBusyError, TargetError
+from sync.errors import (
+    ApprovalReasonMissingError,
+    PlanForgottenError,
+    PlanStaleError,
+    PlanStateError,
+    PlanUndoneError,
+    SyncBusyError,
+    TargetError,
+)
 from sync.matching.notes import is_behind
 from sync.matching.recompute import match_touched
 from sync.models import MatchCell, Plan, Target
@@ -128,12 +136,14 @@ def discard_plan(*, plan: Plan, user: User | None) -> Plan:
 def undo_plan(*, plan: Plan, user: User | None) -> Job:
     """Have the rows made what they were before the plan, as far as the guard lets. The schedule rests then, or it would do the same again.
 
-    PlanStateError for a plan that changed nothing, PlanUndoneError.
+    PlanStateError for a plan that changed nothing, PlanUndoneError, PlanForgottenError.
     """
     check_access(user, RUN)
     row = _lock(plan, PlanState.APPLIED, PlanState.PARTIAL, PlanState.FAILED)
     if not row.done_parts:
         raise PlanStateError(plan=row.pk, state=row.state)
+    if row.is_forgotten:
+        raise PlanForgottenError(plan=row.pk)
     Plan.objects.filter(undo_of=row, state=PlanState.DISCARDED, done_parts=0).delete()
     if Plan.objects.filter(undo_of=row).exists():
         raise PlanUndoneError(plan=row.pk)

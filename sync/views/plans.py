@@ -155,7 +155,7 @@ def _detail(request: MemberRequest, plan: Plan, form: ApprovalForm, status: int 
         "can_go_on": may_run and not is_active and plan.state in {PlanState.FAILED, PlanState.PARTIAL, PlanState.APPLYING},
         "can_discard": may_run and not is_active and plan.state in {PlanState.READY, PlanState.HELD},
         "can_undo": may_run
-        and not is_active
+        and not (is_active or actions["is_forgotten"])
         and plan.done_parts > 0
         and plan.state in {PlanState.APPLIED, PlanState.PARTIAL, PlanState.FAILED}
         and (undone_by is None or undone_by.state in {PlanState.STALE, PlanState.DISCARDED}),
@@ -178,6 +178,7 @@ def _actions_context(request: MemberRequest, plan: Plan) -> dict[str, Any]:
     return {
         "actions": [_action(one, there) for one in page.items],
         "action_tabs": tabs if plan.undo_of_id is None and len(tabs) > 2 else [],
+        "is_forgotten": plan.is_forgotten,
         "number": page.number,
         "pages": page.pages,
         "text": gettext("%(from)s–%(to)s of %(total)s") % words,

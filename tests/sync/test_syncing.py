@@ -13,12 +13,13 @@ from catalog.models import Source
 from ingest.models import ScanState
 from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.models import Job, JobLog, JobState
+from mam.jobs.services import enqueue
 from mam.jobs.testing import run_pending
 from sync import errors
 from sync.choices import HistoryEvent, HistorySide, MatchStatus, PlanState
-from sync.models import DriftReport, HistoryRow, Match, Plan, Target, TargetRow
+from sync.models import DriftReport, HistoryRow, Match, Plan, PlanPart, Target, TargetRow
 from sync.ott.models import OttContent, OttFile
-from sync.services import syncing
+from sync.services import syncing, upkeep
 from tests.factories import make_content, make_file, make_scan, make_user
 from tests.sync.driving import move, rows, run, set_presence, sync
 
@@ -244,6 +245,28 @@ def test_undo_restores_the_rows_as_they_were(source: Source, target: Target, ope
     with pytest.raises(errors.PlanUndoneError):
         syncing.undo_plan(plan=plan, user=operator)
     assert sync(target)["updated"] == 1
+
+
+def test_what_old_plans_did_is_forgotten_entry_by_entry_and_cannot_be_undone_then(source: Source, target: Target, operator: User) -> None:
+    file = make_file("WSOP/day1.mp4", source=source)
+    sync(target)
+    syncing.request_reconcile(target=target, user=operator)
+    run()
+    move(file, "HCL")
+    sync(target)
+    old, new = Plan.objects.order_by("pk")
+    long_ago = timezone.now() - timedelta(days=181)
+    Plan.objects.filter(pk=old.pk).update(finished_at=long_ago)
+    DriftReport.objects.update(created_at=long_ago)
+    enqueue(kind=upkeep.CHECK_JOB, key=upkeep.CHECK_JOB)
+    run_pending()
+    assert set(PlanPart.objects.values_list("plan", flat=True)) == {new.pk}
+    assert DriftReport.objects.count() == 1  # the last one
+    with pytest.raises(errors.PlanForgottenError):
+        syncing.undo_plan(plan=old, user=operator)
+    syncing.undo_plan(plan=new, user=operator)
+    assert run().state == JobState.SUCCEEDED
+    assert rows() == [("WSOP/day1.mp4", "active")]
 
 
 def test_a_second_request_gets_the_job_of_the_first(source: Source, target: Target, operator: User) -> None:

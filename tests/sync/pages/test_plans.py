@@ -200,6 +200,16 @@ def test_buttons_are_those_that_do_something(state: PlanState, viewer: Client, o
     assert not any(url_of(plan, name) in viewer.get(url_of(plan)).content.decode() for name in ("apply", "discard", "undo"))
 
 
+def test_of_a_plan_that_is_kept_no_more_the_numbers_stand_there(operator: Client, target: Target) -> None:
+    plan = make_plan(target, [[planned()]], state=PlanState.APPLIED, done_parts=1)
+    PlanPart.objects.all().delete()
+    page = show(operator, url_of(plan))
+    assert "No longer kept entry by entry" in page
+    assert url_of(plan, "undo") not in operator.get(url_of(plan)).content.decode()
+    operator.post(url_of(plan, "undo"))
+    assert not Plan.objects.filter(undo_of=plan).exists()
+
+
 def test_while_a_job_works_on_it_its_progress_stands_there_instead(operator: Client, target: Target) -> None:
     job = make_job("sync.apply", key=f"sync:{target.pk}", state=JobState.RUNNING, progress_done=2, progress_total=5)
     plan = make_plan(target, [[planned()]], state=PlanState.APPLYING, job=job)
