@@ -13,6 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import MediaFile, Source
+from catalog.selectors import list_overlapping
 from catalog.services import sources as catalog_sources
 from catalog.services.file_systems import credentials_of
 from ingest.errors import NotReachableError
@@ -66,8 +67,16 @@ def source_add(request: MemberRequest) -> HttpResponse:
             form.add_error(None, gettext(error.template) % error.params)
         else:
             messages.success(request, gettext("%(source)s was added. Its first scan has started.") % {"source": source.name})
+            _warn_of_overlap(request, source)
             return HttpResponseRedirect(reverse("jobs:job_detail", args=[job.pk]))
     return render(request, "ingest/source_form.html", {"form": form, "source": None}, status=422 if form.errors else 200)
+
+
+def _warn_of_overlap(request: MemberRequest, source: Source) -> None:
+    others = ", ".join(other.name for other in list_overlapping(user=request.user, source=source))
+    if others:
+        text = gettext("%(source)s and %(others)s share an address: files there are in the library more than once.")
+        messages.warning(request, text % {"source": source.name, "others": others})
 
 
 def _create(form: SourceForm, user: User) -> Source:
@@ -94,6 +103,8 @@ def source_edit(request: MemberRequest, source_id: int) -> HttpResponse:
         except MamError as error:
             form.add_error(None, gettext(error.template) % error.params)
         else:
+            source.refresh_from_db()
+            _warn_of_overlap(request, source)
             return _back(request, gettext("%(source)s was saved.") % {"source": source.name})
     return render(request, "ingest/source_form.html", {"form": form, "source": source}, status=422 if form.errors else 200)
 

@@ -73,6 +73,10 @@ class HoldReason(models.TextChoices):
 
     SHARE = "share", _("More than %(limit)s %% of the target would be marked as deleted: %(count)s of %(total)s.")
     ROWS = "rows", _("More than %(limit)s entries would be marked as deleted: %(count)s.")
+    TARGET_LOST = (
+        "target_lost",
+        _("%(count)s of %(total)s entries of the target were gone at once. Is it the right database, and up to date?"),
+    )
     SOURCE_OFFLINE = "source_offline", _("The source %(source)s is offline.")
     SCAN_INCOMPLETE = "scan_incomplete", _("The last scan of the source %(source)s was not complete.")
 

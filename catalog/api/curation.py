@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from catalog import filters, selectors
 from catalog.api.base import CURATE, READ, VIEW, WRITE, LibraryViewSet
+from catalog.errors import FilledBySearchError
 from catalog.models import Collection, Player, Tag
 from catalog.serializers.curation import (
     CollectionItemSerializer,
@@ -157,8 +158,11 @@ class CollectionViewSet(LibraryViewSet[Collection]):
     @extend_schema(responses=CollectionItemSerializer(many=True), filters=False)
     @action(detail=True, filterset_class=None, ordering=["position"], ordering_fields={"position": "position"})
     def items(self, request: Request, **_kwargs: Any) -> Response:
-        """The files of a collection, in order, page by page."""
-        rows = selectors.list_collection_items(user=self.user, collection=self.get_object())
+        """The files of a collection, in order, page by page. Of one that is filled by a search: 409, ask `/search`."""
+        collection = self.get_object()
+        if collection.query:
+            raise FilledBySearchError(name=collection.name)
+        rows = selectors.list_collection_items(user=self.user, collection=collection)
         rows = rows.select_related("file__content__series__catalog").prefetch_related("file__tags")
         pages = KeysetPagination()
         return pages.get_paginated_response(CollectionItemSerializer(pages.paginate_queryset(rows, request, self), many=True).data)

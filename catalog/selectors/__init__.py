@@ -31,7 +31,16 @@ from catalog.selectors.files import (
     tags_of_files,
 )
 from catalog.selectors.history import explain, get_history, page_of
-from catalog.selectors.places import SourceCard, folder_ancestors, get_folder, get_root, list_folder_files, list_sources, list_subfolders
+from catalog.selectors.places import (
+    SourceCard,
+    folder_ancestors,
+    get_folder,
+    get_root,
+    list_folder_files,
+    list_overlapping,
+    list_sources,
+    list_subfolders,
+)
 from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, list_matching_ids, matching, propose, search
 from catalog.selectors.stats import LibraryTotals, SummaryRow, catalog_names, library_totals, summary
 from catalog.selectors.suggestions import Completion, complete, suggest
@@ -93,6 +102,7 @@ __all__ = [
     "list_files",
     "list_folder_files",
     "list_matching_ids",
+    "list_overlapping",
     "list_parts",
     "list_player_contents",
     "list_player_files",

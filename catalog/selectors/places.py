@@ -31,6 +31,19 @@ def list_sources(*, user: Reader) -> list[SourceCard]:
     return [SourceCard(source=source, root=roots.get(source.pk)) for source in sources]
 
 
+def list_overlapping(*, user: Reader, source: Source) -> list[Source]:
+    """The other sources with the same address, or one above or below it: without globs their files are in the library twice."""
+    address = _address(source)
+    others = visible(Source.objects.exclude(pk=source.pk), user)
+    return [other for other in others if address.startswith(_address(other)) or _address(other).startswith(address)]
+
+
+def _address(source: Source) -> str:
+    """With a "/" at its end. SMB does not tell large letters from small ones."""
+    address = f"{source.url.rstrip('/')}/"
+    return address.casefold() if address.startswith("smb:") else address
+
+
 def get_root(*, user: Reader, source_id: int) -> Folder:
     """The root folder of a source; ObjectNotFoundError as long as it was never scanned."""
     root = visible(Folder.objects.select_related("source"), user).filter(source=source_id, parent=None).first()

@@ -8,12 +8,14 @@ from django.utils.translation import gettext
 from rest_framework import serializers
 
 from catalog.models import PathRule, Source
+from catalog.selectors.scope import MANAGE_SOURCE
 from mam.lib import messages
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A source. Of its credentials one learns only whether there are any."""
+    """A source. Of its credentials one learns only whether there are any, of its address only who manages sources."""
 
+    url = serializers.SerializerMethodField(help_text="Empty for who does not manage sources.")
     has_credentials = serializers.SerializerMethodField()
     state_message = serializers.SerializerMethodField()
     include_globs = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -42,6 +44,11 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "created_at",
         ]
         read_only_fields: ClassVar = fields
+
+    def get_url(self, source: Source) -> str:
+        """Where it is."""
+        request = self.context.get("request")
+        return source.url if request is not None and request.user.has_perm(MANAGE_SOURCE) else ""
 
     def get_has_credentials(self, source: Source) -> bool:
         """True when a user name or password is stored."""

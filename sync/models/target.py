@@ -45,6 +45,9 @@ class Target(models.Model):
     state_at = models.DateTimeField(null=True)
     size_bytes = models.BigIntegerField(null=True)  # of the target itself, when it was read last
     fingerprint = models.CharField(max_length=128, blank=True)  # of the rows that were read last
+    # Of `lost_of` rows that it had, so many were gone at once, and no administrator has approved of a plan since.
+    lost_rows = models.PositiveIntegerField(default=0, db_default=0)
+    lost_of = models.PositiveIntegerField(default=0, db_default=0)
     keeps_works = models.BooleanField(default=True)  # it says of files what content they belong to (`OttTarget.keeps_works`)
     read_at = models.DateTimeField(null=True)  # when the mirror was last compared with it
     last_sync_at = models.DateTimeField(_("last sync"), null=True)  # the last one that ended, in whatever way
@@ -64,6 +67,10 @@ class Target(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_over_guard(self, count: int, total: int) -> bool:
+        """Whether so many of so many rows are more than may go without an administrator."""
+        return count * 100 > total * self.guard_percent or (self.guard_rows is not None and count > self.guard_rows)
 
 
 class TargetSource(models.Model):

@@ -95,12 +95,14 @@ def refresh(
         return Difference(rows=TargetRow.objects.filter(target=target).count())
     found = Difference()
     unseen = _ids_by_remote_id(target)
+    before = len(unseen)
     for batch in adapter.read_files():
         known = {file.remote_id: unseen.pop(file.remote_id) for file in batch if file.remote_id in unseen}
         _compare(target, batch, known, found, by, publish)
         found.rows += len(batch)
         if on_progress:
             on_progress(found.rows)
+    _note_losses(target, len(unseen), before, found.added, publish)
     for part in chunks(unseen.values()):
         with publish():
             _remove(target, part, by)
@@ -121,6 +123,18 @@ def _note_works(target: Target, adapter: OttTarget, publish: Publish) -> None:
             Target.objects.filter(pk=target.pk).update(keeps_works=adapter.keeps_works)
             touch_all()
         target.keeps_works = adapter.keeps_works
+
+
+def _note_losses(target: Target, gone: int, before: int, added: int, publish: Publish) -> None:
+    """What is gone at once keeps plans waiting (`sync.services.planning.holds`), until it is there again or somebody approves."""
+    if target.is_over_guard(gone, before):
+        lost = {"lost_rows": gone, "lost_of": before}
+    elif added >= target.lost_rows > 0:
+        lost = {"lost_rows": 0, "lost_of": 0}
+    else:
+        return
+    with publish():
+        Target.objects.filter(pk=target.pk).update(**lost)
 
 
 def _ids_by_remote_id(target: Target) -> dict[str, int]:

@@ -142,7 +142,7 @@ def _unwound(waiting: dict[str, list[Planned]]) -> Iterator[Planned]:
 # --- the guard --------------------------------------------------------------------------------------------------------
 def holds(target: Target, counts: Counter[str]) -> list[dict[str, Any]]:
     """Why a plan with these counts must wait for an administrator: [{code, params}]."""
-    return [*_holds_of_deletions(target, counts[Action.DELETE]), *_holds_of_sources(target)]
+    return [*_holds_of_deletions(target, counts[Action.DELETE]), *_holds_of_losses(target), *_holds_of_sources(target)]
 
 
 def _holds_of_deletions(target: Target, count: int) -> Iterator[dict[str, Any]]:
@@ -153,6 +153,12 @@ def _holds_of_deletions(target: Target, count: int) -> Iterator[dict[str, Any]]:
         yield {"code": HoldReason.SHARE, "params": {"limit": target.guard_percent, "count": count, "total": total}}
     if target.guard_rows is not None and count > target.guard_rows:
         yield {"code": HoldReason.ROWS, "params": {"limit": target.guard_rows, "count": count}}
+
+
+def _holds_of_losses(target: Target) -> Iterator[dict[str, Any]]:
+    """Another database, or an old copy of it, would be filled with what it lacks."""
+    if target.lost_rows:
+        yield {"code": HoldReason.TARGET_LOST, "params": {"count": target.lost_rows, "total": target.lost_of}}
 
 
 def _holds_of_sources(target: Target) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,13 @@ def test_a_source_is_added_and_its_password_never_comes_back(administrator_api: 
     assert credentials_of(Source.objects.get(pk=pk)) == Credentials("mam", " hunter2 ")
 
 
+def test_where_a_source_is_stays_with_who_manages_sources(administrator_api: APIClient, viewer_api: APIClient) -> None:
+    source = make_source("NAS", url="smb://nas/media")
+    for path in (f"{API}/sources/", f"{API}/sources/{source.pk}/"):
+        assert "smb://nas/media" in administrator_api.get(path).content.decode()
+        assert "smb://nas/media" not in viewer_api.get(path).content.decode()
+
+
 def test_settings_change_without_touching_the_credentials(administrator_api: APIClient) -> None:
     pk = administrator_api.post(f"{API}/sources/", {"name": "NAS", "url": "smb://nas/media", "password": "x"}).json()["id"]
     changed = administrator_api.patch(f"{API}/sources/{pk}/", {"poll_interval_s": 30, "exclude_globs": ["*.tmp"]}).json()

@@ -98,3 +98,8 @@ def test_viewers_see_it_and_cannot_make_one(client: Client, saved: Collection) -
 def test_programs_save_searches(operator_api: APIClient) -> None:
     made = operator_api.post("/api/v1/collections/", {"name": "Bluffs", "query": "bluff  year:2024"}, format="json")
     assert (made.status_code, made.json()["query"]) == (201, "bluff year:2024")
+
+
+def test_the_api_says_where_its_files_are(operator_api: APIClient, saved: Collection) -> None:
+    answer = operator_api.get(f"/api/v1/collections/{saved.pk}/items/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "filled_by_search")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,6 +177,16 @@ class TestPages:
         job = Job.objects.get(kind="ingest.scan")
         assert answer.headers["Location"] == reverse("jobs:job_detail", args=[job.pk])
         assert Source.objects.get().name == "NAS"
+
+    @pytest.mark.parametrize(("url", "is_warned"), [("", True), ("/2024", True), ("-old", False)])
+    def test_an_address_that_another_source_has_is_warned_of(self, client: Client, tmp_path: Path, url: str, *, is_warned: bool) -> None:
+        self.login(client, "administrator")
+        make_source("NAS", url=tmp_path.as_uri())
+        folder = Path(f"{tmp_path}{url}")
+        folder.mkdir(exist_ok=True)
+        typed = {"name": "Again", "url": folder.as_uri(), "poll_interval_s": "60", "parallelism": "4", "is_enabled": "on"}
+        answer = client.post(reverse("ingest:source_add"), typed, follow=True, headers={"Accept-Language": "en"})
+        assert ("Again and NAS share an address" in answer.content.decode()) == is_warned
 
     def test_the_stored_password_is_never_shown_and_an_empty_one_keeps_it(self, client: Client) -> None:
         self.login(client, "administrator")

@@ -351,6 +351,41 @@ def test_a_scan_that_could_not_read_everything_is_not_believed(source: Source, t
     assert sync(target)["state"] == PlanState.HELD
 
 
+def test_a_target_that_lost_many_rows_is_not_filled_again_before_somebody_has_looked(
+    source: Source, target: Target, operator: User
+) -> None:
+    for number in range(5):
+        make_file(f"WSOP/{number}.mp4", source=source)
+    Target.objects.update(guard_percent=20)
+    sync(target)
+    OttFile.objects.using("ott").filter(nas_path__in=["WSOP/0.mp4", "WSOP/1.mp4"]).delete()  # an old copy of it, say
+    for _ in range(2):
+        assert sync(target)["state"] == PlanState.HELD
+        plan = Plan.objects.latest("pk")
+        assert plan.holds == [{"code": "target_lost", "params": {"count": 2, "total": 5}}]
+        syncing.discard_plan(plan=plan, user=operator)
+    sync(target)
+    syncing.approve_plan(plan=Plan.objects.latest("pk"), user=make_user("administrator"), reason="복원했습니다")
+    run()
+    assert len(rows()) == 5
+    make_file("WSOP/new.mp4", source=source)
+    assert sync(target)["state"] == PlanState.APPLIED
+
+
+def test_a_target_whose_rows_are_back_is_trusted_again(source: Source, target: Target) -> None:
+    for number in range(3):
+        make_file(f"WSOP/{number}.mp4", source=source)
+    Target.objects.update(guard_percent=20)
+    sync(target)
+    lost = list(OttFile.objects.using("ott").all())
+    OttFile.objects.using("ott").all().delete()
+    assert sync(target)["state"] == PlanState.HELD
+    OttFile.objects.using("ott").bulk_create(lost)
+    sync(target)
+    make_file("WSOP/new.mp4", source=source)
+    assert sync(target)["state"] == PlanState.APPLIED
+
+
 # --- undoing and discarding -------------------------------------------------------------------------------------------
 def test_undoing_asks_an_administrator_too(source: Source, target: Target, operator: User) -> None:
     for number in range(10):
