@@ -22,6 +22,7 @@ from catalog.choices import PLACED_KINDS, EditKind, Placement
 from catalog.errors import ObjectNotFoundError
 from catalog.forms import EDIT_FORMS, MoveFileForm
 from catalog.search.query import Field, Query, Term, parse
+from catalog.search.resolve import likely
 from catalog.selectors import edits as edit_selectors
 from catalog.selectors.kept import keep_page, library_version
 from catalog.selectors.rules import find_deciding_rule
@@ -251,14 +252,11 @@ def search(request: MemberRequest) -> HttpResponse:
 
 def _understood(query: Query, found: selectors.Found) -> dict[str, Any]:
     """How a search was understood: what is wrong in it, and what rare words were taken for, each with the search that may be meant."""
-    problems = [
-        {
-            "text": gettext(problem.why) % problem.params,
-            "instead": str(problem.instead or ""),
-            "href": _search_url(query.with_instead(problem.term, problem.instead)) if problem.instead else "",
-        }
-        for problem in found.resolved.problems
-    ]
+    problems = []
+    for problem in found.resolved.problems:
+        instead = likely(problem.term)
+        href = _search_url(query.with_instead(problem.term, instead)) if instead else ""
+        problems.append({"text": gettext(problem.why) % problem.params, "instead": str(instead or ""), "href": href})
     literal = {text.fold(term.text): (term, replace(term, is_exact=True)) for term in query.words if not term.is_exact}
     taken_for = [
         {

@@ -7,9 +7,8 @@ from bisect import bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from catalog.choices import KIND_BY_EXTENSION, FileKind, Presence, ProbeState
+from catalog.choices import FileKind, Presence, ProbeState
 from catalog.search.query import Field
-from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +98,3 @@ def technical_facets(
 
 
 STATES = {*Presence.values, ProbeState.PENDING.value, ProbeState.FAILED.value}
-# What a field may say, of those that take fixed words; the most frequent first.
-VALUES: dict[Field, list[str]] = {
-    Field.STATE: sorted(STATES),
-    Field.KIND: FileKind.values,
-    Field.HLS: ["yes", "no"],
-    Field.CODEC: list(CODEC_NAMES),
-    Field.CONTAINER: sorted(KIND_BY_EXTENSION),
-    Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
-}

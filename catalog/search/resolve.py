@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Q
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from catalog import text
-from catalog.choices import FileKind
+from catalog.choices import KIND_BY_EXTENSION, FileKind
 from catalog.models import Catalog, Player, Series, Tag
 from catalog.search import values
 from catalog.search.engines import engine
-from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, VALUES, YEARS, facet_token, minutes_up_to
+from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, YEARS, facet_token, minutes_up_to
 from catalog.search.players import players
 from catalog.search.query import Field, Query, Term
 from catalog.search.tokens import TOKEN_MAX, is_hangul, pieces, query_tokens, words
 from catalog.search.vocabulary import letters_of, vocabulary
 from catalog.search.wanted import Clause, Range, Tokens, Wanted
 from mam.lib.errors import gettext_noop
+from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +40,7 @@ _NOTHING: Clause = (("is_nothing",),)  # no file has it
 _UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be; write for example %(example)s.")
 _UNKNOWN_NAME = gettext_noop("There is no %(field)s “%(value)s”.")
 _UNKNOWN_FIELD = gettext_noop("%(field)s: is nothing that can be asked for, so it was searched as words.")
-_EXAMPLES = {
+_EXAMPLES: dict[Field | None, str] = {
     Field.DURATION: ">1h30m",
     Field.SIZE: ">2GB",
     Field.RESOLUTION: ">=1080p",
@@ -69,13 +70,23 @@ _STEPS = {Field.RESOLUTION: (RESOLUTIONS, values.lines), Field.YEAR: (YEARS, val
 MODELS: dict[Field | None, Any] = {Field.CATALOG: Catalog, Field.SERIES: Series, Field.PLAYER: Player, Field.TAG: Tag}
 
 
+# What a field may say, of those that take fixed words; the most frequent first.
+VALUES: dict[Field, list[str]] = {
+    Field.STATE: sorted(STATES),
+    Field.KIND: FileKind.values,
+    Field.HLS: ["yes", "no"],
+    Field.CODEC: list(CODEC_NAMES),
+    Field.CONTAINER: sorted(KIND_BY_EXTENSION),
+    Field.RESOLUTION: [f"{lines}p" for lines in RESOLUTIONS if lines],
+}
+
+
 class Problem(NamedTuple):
-    """A term that could not be understood, or that no file can have: why, and what may have been meant."""
+    """A term that could not be understood, or that no file can have, and why. What may have been meant: `likely`."""
 
     term: Term
     why: str  # a gettext template
     params: dict[str, str]
-    instead: Term | None = None
 
 
 @dataclass(slots=True)
@@ -122,7 +133,9 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
             clauses += _classes_of(asked)
             ranges += [] if _is_of_whole_classes(asked) else [asked]
         elif isinstance(asked, Range) or asked is None:
-            found.problems.append(_not_understood(term))
+            example = f"{term.field}:{_EXAMPLES.get(term.field, '')}"
+            params = {"field": str(term.field), "value": term.text, "example": example}
+            found.problems.append(Problem(term, _UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, params))
             clauses.append(_NOTHING)
         elif term.is_excluded:
             excluded += asked
@@ -179,10 +192,11 @@ def _word_clauses(found: Resolved) -> list[Clause]:
             others[other].add(one + other)
     clauses: dict[Clause, None] = {}
     for word in found.spelled:
-        begun = [] if text.fold(word) in found.literal else _begun(word)
+        is_literal = text.fold(word) in found.literal
+        begun = [] if is_literal else _begun(word)
         for piece in pieces(word):
             meanings = [tuple(query_tokens(piece)), *((other,) for other in sorted(others[piece])), *begun]
-            if piece not in found.literal and (_is_rare(tuple(meanings)) or _is_scattered(piece)):
+            if not is_literal and (_is_rare(tuple(meanings)) or _is_scattered(piece)):
                 meanings += _meant(piece, found)
             clauses[tuple(dict.fromkeys(meanings))] = None
     return list(clauses)
@@ -260,34 +274,32 @@ def _field(term: Term) -> Clause | Range | None:
             return None
 
 
-def _not_understood(term: Term) -> Problem:
-    """Why a field's value makes no sense, with one that is like it."""
-    name = cast("Field", term.field)
-    params = {"field": str(name), "value": term.text, "example": f"{name}:{_EXAMPLES.get(name, '')}"}
-    return Problem(term, _UNKNOWN_NAME if name in MODELS else _UNKNOWN_VALUE, params, _with_value_like(term))
-
-
 def _doubts(term: Term, asked: Clause | None) -> list[Problem]:
     """What is understood, but hardly meant: a codec or a file type that no file has, a field that there is not."""
     if term.field in (Field.CODEC, Field.CONTAINER) and asked and not engine(Wanted((asked,))).newest(1):
-        return [Problem(term, _UNKNOWN_NAME, {"field": str(term.field), "value": term.text}, _with_value_like(term))]
+        return [Problem(term, _UNKNOWN_NAME, {"field": str(term.field), "value": term.text})]
+    name = _unknown_field(term)
+    return [Problem(term, _UNKNOWN_FIELD, {"field": name})] if name else []
+
+
+def _unknown_field(term: Term) -> str:
+    """What stands before the colon of words that were meant as a field; "" for all others."""
     name, colon, value = term.text.partition(":")
-    if term.field or term.is_exact or not (colon and value and _FIELD_NAME.fullmatch(name)):
-        return []
-    near = _SYNONYMS.get(name.lower()) or _most_like(name.lower(), Field)
-    instead = replace(term, field=Field(near), text=value) if near else None
-    return [Problem(term, _UNKNOWN_FIELD, {"field": name, "value": value}, instead)]
+    return name if not (term.field or term.is_exact) and colon and value and _FIELD_NAME.fullmatch(name) else ""
 
 
-def _with_value_like(term: Term) -> Term | None:
-    """`term` with the value that is most like it, of those that there are; None: nothing is like it."""
-    name = cast("Field", term.field)
-    if name is Field.PLAYER:
+def likely(term: Term) -> Term | None:
+    """What a term that is a `Problem` may have meant: with a field, or a value, that there is; None: nothing is like it."""
+    if term.field is None:
+        name = _unknown_field(term).lower()
+        near = _SYNONYMS.get(name) or _most_like(name, Field)
+        return replace(term, field=Field(near), text=term.text[len(name) + 1 :]) if near else None
+    if term.field is Field.PLAYER:
         known: Iterable[str] = (one for name in players.spellings() for one in (name, *words(name)))
-    elif name in MODELS:
-        known = MODELS[name].objects.values_list("name", flat=True)[:_MAX_NAMES]
+    elif term.field in MODELS:
+        known = MODELS[term.field].objects.values_list("name", flat=True)[:_MAX_NAMES]
     else:
-        known = VALUES.get(name, [])
+        known = VALUES.get(term.field, [])
     found = _most_like(term.text, known)
     return replace(term, text=found) if found and found != term.text else None
 

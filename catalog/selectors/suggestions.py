@@ -10,10 +10,9 @@ from django.db.models import Q
 from catalog import text
 from catalog.models import Catalog, Content, Series, Tag
 from catalog.search.engines import engine
-from catalog.search.facets import VALUES
 from catalog.search.players import players
 from catalog.search.query import Field, HalfTyped, Term, half_typed
-from catalog.search.resolve import MODELS
+from catalog.search.resolve import MODELS, VALUES
 from catalog.search.tokens import query_tokens, words
 from catalog.search.vocabulary import vocabulary
 from catalog.search.wanted import Wanted
