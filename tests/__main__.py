@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PRODUCT_VARIABLES)}
     # On all processors; the tests of one file stay together, because they share what their module has started.
     at_a_time = min(len(os.sched_getaffinity(0)), MOST_AT_A_TIME)
-    together = [f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder"]
+    together = [f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder", "--durations=25"]
     alone = _pytest_twice(["-m", "alone", *arguments], [], environment)
     with postgres_server() as server:
         stored_there = environment | {"DATABASE_URL": server.create_database("mam")}

@@ -41,7 +41,7 @@ from catalog.selectors.places import (
     list_sources,
     list_subfolders,
 )
-from catalog.selectors.search import SORTS, FacetValue, Found, list_facets, list_matching_ids, matching, propose, search
+from catalog.selectors.search import SORTS, FacetValue, Found, find_matching, list_facets, list_matching_ids, matching, propose, search
 from catalog.selectors.stats import LibraryTotals, SummaryRow, catalog_names, library_totals, summary
 from catalog.selectors.suggestions import Completion, complete, suggest
 from catalog.selectors.works import (
@@ -77,6 +77,7 @@ __all__ = [
     "complete",
     "content_cards",
     "explain",
+    "find_matching",
     "find_players",
     "find_tags",
     "folder_ancestors",

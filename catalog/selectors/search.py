@@ -124,16 +124,23 @@ def search(
     return Found(ids, after, before, count, sort, resolved, found, matches.is_cut)
 
 
-def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int, with_missing: bool = False) -> list[int]:
+def list_matching_ids(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int) -> list[int]:
     """Ids of the files that `search` finds, in its order, `limit` at most; none for a search that says nothing: no one means all files."""
+    return find_matching(user=user, query=query, sort=sort, limit=limit)[0]
+
+
+def find_matching(*, user: Reader, query: Query, sort: str = RELEVANCE, limit: int, with_missing: bool = False) -> tuple[list[int], bool]:
+    """As `list_matching_ids`; and whether there may be others: more than `limit`, or older ones that were not looked at (PHRASE_FILES)."""
     require(user, VIEW_LIBRARY)
     resolved, matches = _match(query, with_missing=with_missing)
     if resolved.is_everything:
-        return []
+        return [], False
     if sort in ORDERS and sort != "newest":
-        return list(matches.entries.order_by(*ORDERS[sort]).values_list("pk", flat=True)[:limit])
-    ranked = _rank(resolved, matches, None) if sort != "newest" and resolved.words else []
-    return list(dict.fromkeys([*ranked, *matches.newest(limit)]))[:limit]
+        ids = list(matches.entries.order_by(*ORDERS[sort]).values_list("pk", flat=True)[: limit + 1])
+    else:
+        ranked = _rank(resolved, matches, None) if sort != "newest" and resolved.words else []
+        ids = list(dict.fromkeys([*ranked, *matches.newest(limit + 1)]))
+    return ids[:limit], matches.is_cut or len(ids) > limit
 
 
 def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:

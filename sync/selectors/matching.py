@@ -289,12 +289,11 @@ def _keep_found(user: Reader, target: Target, wanted: MatchFilter, sort: str, qu
 
 
 def _with_words(user: Reader, target: Target, wanted: MatchFilter, sort: str, query: Query, counts: Counts) -> tuple[list[int], bool]:
-    file_ids = library.list_matching_ids(user=user, query=query, sort="newest", limit=FOUND_FILES + 1, with_missing=True)
+    file_ids, is_capped = library.find_matching(user=user, query=query, sort="newest", limit=FOUND_FILES, with_missing=True)
     matches = Match.objects.filter(target=target)
     for one in _conditions(wanted, counts):
         matches = matches.filter(one.by_looking)
-    ids = list(matches.filter(file__in=among(file_ids[:FOUND_FILES])).order_by().values_list("pk", flat=True))
-    is_capped = len(file_ids) > FOUND_FILES
+    ids = list(matches.filter(file__in=among(file_ids)).order_by().values_list("pk", flat=True))
     if (not wanted.statuses or MatchStatus.DELETED in wanted.statuses) and not any(term.field for term in query.terms):
         ids += _gone_with_words(target, matches, query)
         is_capped |= counts.by_status.get(MatchStatus.DELETED, 0) > _GONE_LOOKED_AT

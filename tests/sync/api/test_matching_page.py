@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
@@ -354,6 +355,13 @@ def test_a_search_that_finds_more_than_it_shows_says_so(viewer_api: APIClient, w
     monkeypatch.setattr("sync.selectors.matching.FOUND_FILES", 2)
     page = ask(viewer_api, "q=ep123")
     assert (page["total"], page["is_capped"]) == (2, True)
+
+
+def test_a_phrase_that_was_not_looked_for_everywhere_says_so(viewer_api: APIClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.refresh_all()
+    assert not ask(viewer_api, 'q="ep 123"')["is_capped"]
+    monkeypatch.setattr(import_module("catalog.selectors.search"), "PHRASE_FILES", 1)
+    assert ask(viewer_api, 'q="ep 123"&sort=path')["is_capped"]
 
 
 def test_words_that_say_nothing_narrow_nothing(viewer_api: APIClient, world: World) -> None:
