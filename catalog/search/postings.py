@@ -26,7 +26,7 @@ from catalog.search.rows import lies_in
 from mam.lib.bulk import among, chunks, insert_rows, update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from catalog.search.documents import Entry
     from catalog.search.wanted import Clause, Tokens, Wanted
@@ -134,9 +134,8 @@ def lock(file_ids: Iterable[int]) -> None:
 
 def make_missing() -> None:
     """Postings of all blocks that have none yet, the newest first: they bring what was indexed before there were any."""
-    last = SearchEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
     known = set(SearchBlock.objects.exclude(revision=0).values_list("pk", flat=True))
-    for number in range(-1 if last is None else last // BLOCK, -1, -1):
+    for number in _filled():
         if number not in known:
             with transaction.atomic():
                 lock([number * BLOCK])
@@ -160,9 +159,16 @@ def change(*, before: Iterable[Entry], after: Iterable[Entry]) -> None:
 
 def check() -> int:
     """Compare all blocks with the entries, one after the other, and repair; return how many were wrong."""
-    last = SearchEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    numbers = {*range(last // BLOCK + 1), *SearchBlock.objects.values_list("pk", flat=True)}
-    return sum(map(_check, sorted(numbers)))
+    return sum(map(_check, sorted({*_filled(), *SearchBlock.objects.values_list("pk", flat=True)})))
+
+
+def _filled() -> Iterator[int]:
+    """Numbers of the blocks that have entries, the last first, whatever lies between them. One query each."""
+    ids = SearchEntry.objects.order_by("-pk").values_list("pk", flat=True)
+    last = ids.first()
+    while last is not None:
+        yield last // BLOCK
+        last = ids.filter(pk__lt=last - last % BLOCK).first()
 
 
 @transaction.atomic

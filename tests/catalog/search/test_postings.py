@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from pyroaring import BitMap
@@ -16,6 +17,9 @@ from catalog.search.wanted import Range, Wanted
 from catalog.services import tags
 from tests.factories import make_file, make_source, make_tag
 from tests.threads import at_once
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoAssertNumQueries
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +93,19 @@ def test_blocks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine(wanted).newest(100) == expected
     assert engine(wanted).newest(2, up_to=expected[2]) == expected[2:4]
     assert postings.check() == 0
+
+
+def test_ids_far_apart_cost_no_more_than_ids_side_by_side(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    near = make_files(3)
+    far = make_file("far clip.mp4", id=2**31)
+    index.refresh_all()
+    with django_assert_max_num_queries(60):
+        assert postings.check() == 0
+    SearchPosting.objects.all().delete()
+    SearchBlock.objects.all().delete()
+    with django_assert_max_num_queries(60):
+        postings.make_missing()
+    assert engine(Wanted(clauses=((("clip",),),))).newest(100) == [far.pk, *sorted(near, reverse=True)]
 
 
 def test_a_range_is_looked_up_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
