@@ -69,33 +69,31 @@ class _Column:
     is_descending: bool
     is_nullable: bool
     nulls_first: bool = False
-    is_sorted: bool = False  # by the database, without any index of it: then its NULLs are no range of their own
 
     def reversed(self) -> _Column:
-        return replace(self, is_descending=not self.is_descending, nulls_first=not self.nulls_first)
+        return _Column(self.path, not self.is_descending, self.is_nullable, not self.nulls_first)
 
     def equal(self, value: object) -> Q:
         return self._nulls(is_null=True) if value is None else Q(**{self.path: value})
 
     def sorted(self) -> _Column:
         """The same without any index of it."""
-        return replace(self, path=f"{_SORTED}{self.path}", is_sorted=True)
+        return replace(self, path=f"{_SORTED}{self.path}")
 
     def ranges(self) -> list[_Range]:
         """All rows."""
-        if self.is_sorted or not self.is_nullable:
+        if not self.is_nullable:
             return [_Range(Q(), [self])]
+        values = _Range(self._nulls(is_null=False), [_Column(self.path, self.is_descending, is_nullable=False)])
         nulls = _Range(self._nulls(is_null=True), [])
-        return [nulls, self._values()] if self.nulls_first else [self._values(), nulls]
+        return [nulls, values] if self.nulls_first else [values, nulls]
 
     def ranges_after(self, value: object) -> list[_Range]:
         """The rows after those with `value`."""
         if value is None:
-            return [self._values()] if self.nulls_first else []
+            return self.ranges()[1:] if self.nulls_first else []
         past = Q(**{f"{self.path}__{'lt' if self.is_descending else 'gt'}": value})
-        if self.is_sorted:
-            return [_Range(past | self._nulls(is_null=True) if self.is_nullable and not self.nulls_first else past, [self])]
-        values = _Range(past, [replace(self, is_nullable=False)])
+        values = _Range(past, [_Column(self.path, self.is_descending, is_nullable=False)])
         return [values, *(self.ranges()[1:] if self.is_nullable and not self.nulls_first else [])]
 
     def term(self) -> OrderBy:
@@ -103,9 +101,6 @@ class _Column:
         first, last = (self.nulls_first or None, not self.nulls_first or None) if self.is_nullable else (None, None)
         make = F(self.path).desc if self.is_descending else F(self.path).asc
         return make(nulls_first=first, nulls_last=last)
-
-    def _values(self) -> _Range:
-        return _Range(self._nulls(is_null=False), [replace(self, is_nullable=False)])
 
     def _nulls(self, *, is_null: bool) -> Q:
         return Q(**{f"{self.path}__isnull": is_null})
