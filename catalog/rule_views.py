@@ -278,11 +278,15 @@ def _steps(place: Place | CurrentPlace | None, other: Place | CurrentPlace | Non
     if place is None:
         return []
     part = gettext("Part %(number)s") % {"number": place.part} if place.part is not None else ""
-    is_other = other is None or place.content_key != other.content_key
+
+    def differs(key: str) -> bool:
+        return other is None or getattr(place, key) != getattr(other, key)
+
+    is_namesake = other is not None and differs("content_key") and place.title == other.title
     steps = [
-        (place.catalog, other is None or place.catalog_key != other.catalog_key),
-        (gettext("Others") if place.series is None else place.series, other is None or place.series_key != other.series_key),
-        (place.group if other and is_other and place.title == other.title else place.title, is_other),
-        (part, other is None or place.part != other.part),
+        (place.catalog, differs("catalog_key")),
+        (gettext("Others") if place.series is None else place.series, differs("series_key")),
+        (place.group if is_namesake else place.title, differs("content_key")),
+        (part, differs("part")),
     ]
     return [{"text": text, "is_new": is_new} for text, is_new in steps if text]

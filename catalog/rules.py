@@ -284,19 +284,13 @@ class Trial:
     """Two rule books side by side: what becomes different by changing the rules from one to the other.
 
     A rule that says the same in both must be one object. `also`: a rule that is in question though it may not differ.
+    `source_ids`: sources whose files may be decided about differently; None: any.
     """
 
     def __init__(self, before: RuleBook, after: RuleBook, also: Rule | None = None) -> None:
         self.before, self.after = before, after
-        self._differing = _differing(before.rules, after.rules)
-        if also is not None and all(rule is not also for rule in self._differing):
-            self._differing.append(also)
-
-    @property
-    def source_ids(self) -> set[int] | None:
-        """Sources whose files may be decided about differently; None: any."""
-        found = {rule.source_id for rule in self._differing} or {None}
-        return None if None in found else {pk for pk in found if pk is not None}
+        found = {rule.source_id for rule in (*_differing(before.rules, after.rules), *([also] if also else []))} or {None}
+        self.source_ids = None if None in found else {pk for pk in found if pk is not None}
 
     def compare(self, path: str, *, source_id: int, source_name: str) -> tuple[Verdict, Verdict]:
         """What each says about a path; one object where both say the same."""
@@ -323,7 +317,7 @@ def _place_once(rule: Rule, path: str, source_id: int, placed: dict[int, Place |
     return placed[id(rule)]
 
 
-def _differing(before: Sequence[Rule], after: Sequence[Rule]) -> list[Rule]:
+def _differing(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[Rule]:
     """Rules between the first and the last place where the books differ. A path that none of them matches is decided about alike."""
     start = 0
     while start < min(len(before), len(after)) and before[start] is after[start]:
@@ -331,8 +325,8 @@ def _differing(before: Sequence[Rule], after: Sequence[Rule]) -> list[Rule]:
     end = 0
     while end < min(len(before), len(after)) - start and before[-1 - end] is after[-1 - end]:
         end += 1
-    rules = (*before[start : len(before) - end], *after[start : len(after) - end])
-    return list({id(rule): rule for rule in rules}.values())
+    yield from before[start : len(before) - end]
+    yield from after[start : len(after) - end]
 
 
 def preview(rule: Rule, paths: Iterable[str]) -> list[tuple[str, Place | None]]:

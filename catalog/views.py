@@ -266,7 +266,7 @@ def _understood(query: Query, found: selectors.Found) -> dict[str, Any]:
         }
         for word, near in found.resolved.meant.items()
     ]
-    proposal = None if found.count else selectors.propose(query)
+    proposal = None if found.count else selectors.propose(query, found.resolved)
     return {"problems": problems, "taken_for": taken_for, "proposal": str(proposal) if proposal else ""}
 
 

@@ -36,7 +36,7 @@ class SearchView(APIView):
         found = selectors.search(
             user=user, query=query, sort=sent["sort"], cursor=sent["cursor"] or None, limit=sent["limit"], facets=sent["facets"]
         )
-        proposal = None if found.count else selectors.propose(query)
+        proposal = None if found.count else selectors.propose(query, found.resolved)
         answer: dict[str, Any] = {
             "items": show_files(found.ids),
             "next": found.next,

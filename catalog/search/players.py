@@ -39,11 +39,11 @@ class Players:
         self._refresh()
         return [pk for pk, known in self._words.items() if asked <= known]
 
-    def called(self, begun: str, limit: int) -> list[str]:
-        """Names of players of whom a spelling, or a word in it, begins so; in order of the names."""
+    def called(self, *begun: str, limit: int) -> list[str]:
+        """Names of players of whom a spelling, or a word in it, begins in one of these ways; in order of the names."""
         self._refresh()
-        wanted = f" {text.fold(begun)}"
-        return list(islice((name for name, folded in self._called if wanted in folded), limit))
+        wanted = [f" {text.fold(one)}" for one in begun]
+        return list(islice((name for name, folded in self._called if any(one in folded for one in wanted)), limit))
 
     def spellings(self) -> list[str]:
         """All spellings of all names."""

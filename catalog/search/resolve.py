@@ -276,7 +276,7 @@ def _field(term: Term) -> Clause | Range | None:
 
 def _doubts(term: Term, asked: Clause | None) -> list[Problem]:
     """What is understood, but hardly meant: a codec or a file type that no file has, a field that there is not."""
-    if term.field in (Field.CODEC, Field.CONTAINER) and asked and not engine(Wanted((asked,))).newest(1):
+    if term.field in (Field.CODEC, Field.CONTAINER) and asked and _is_rare(asked) and not engine(Wanted((asked,))).newest(1):
         return [Problem(term, _UNKNOWN_NAME, {"field": str(term.field), "value": term.text})]
     name = _unknown_field(term)
     return [Problem(term, _UNKNOWN_FIELD, {"field": name})] if name else []

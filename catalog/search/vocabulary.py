@@ -108,9 +108,9 @@ class Vocabulary:
         return [found for _, found in sorted(near) if found != word][:MAX_MEANINGS]
 
     def _near_short(self, letters: str) -> list[str]:
-        longer = (found for found in self._by_letters[len(letters) + 1] if found[0] == letters[0] and _is_within(letters, found))
         swapped = (f"{letters[:at]}{letters[at + 1]}{letters[at]}{letters[at + 2 :]}" for at in range(len(letters) - 1))
         with self._lock:
+            longer = (found for found in self._by_letters[len(letters) + 1] if found[0] == letters[0] and _is_within(letters, found))
             near = [*sorted(longer), *(one for one in swapped if one in self._by_letters[len(letters)])]
             return [self._by_letters[len(one)][one] for one in near if one != letters][:MAX_MEANINGS]
 

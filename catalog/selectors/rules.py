@@ -210,13 +210,14 @@ def preview_rules(
     goals: set[tuple[str, str]] = set()
     for tried in _try(trial, files, found, clock):
         is_decided = in_question is not None and tried.after.rule is in_question
+        is_different, is_moving = tried.is_different, tried.is_moving
         found.decided += is_decided
-        found.by_hand += tried.is_different and tried.is_by_hand
-        if tried.is_moving:
+        found.by_hand += is_different and tried.is_by_hand
+        if is_moving:
             found.moving += 1
-            found.drifted += not tried.is_different
+            found.drifted += not is_different
             goals.add((tried.after.place.catalog_key, tried.after.place.series_key))
-        is_shown = {"changed": tried.is_moving or tried.is_different, "decided": is_decided}.get(show, True)
+        is_shown = {"changed": is_moving or is_different, "decided": is_decided}.get(show, True)
         if is_shown and len(found.items) < limit:
             found.items.append(tried)
     found.new_catalogs, found.new_series = _count_new(goals)

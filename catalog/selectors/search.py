@@ -165,13 +165,14 @@ def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACET
     return _label_all(_keep_counts(*_match(query), version, user), facets)
 
 
-def propose(query: Query) -> Query | None:
+def propose(query: Query, resolved: Resolved) -> Query | None:
     """A search that finds something, for one that does not: its rare words as they may have been meant, none exactly.
 
     None when nothing is found that way either.
     """
     loose = query.unquoted
-    corrected = loose.corrected({word: near[0] for word, near in resolve(loose).meant.items()})
+    meant = (resolved if loose == query else resolve(loose)).meant
+    corrected = loose.corrected({word: near[0] for word, near in meant.items()})
     return corrected if corrected != query and _match(corrected)[1].count else None
 
 

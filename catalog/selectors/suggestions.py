@@ -48,7 +48,7 @@ def suggest(*, user: Reader, typed: str, limit: int = 8) -> dict[str, list[str]]
     last = typed.split()[-1]
     return {
         "words": _words(last, limit),
-        "players": list(dict.fromkeys([*players.called(typed, limit), *players.called(last, limit)]))[:limit],
+        "players": players.called(typed, last, limit=limit),
         "tags": _names(Tag, _is_tag(typed) | _is_tag(last), limit),
         "titles": _titles(typed, limit),
     }
@@ -66,7 +66,7 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
     begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
     return [
         *(Completion("title", title, str(Term(title, is_exact=True))) for title in _titles(text.tidy(typed), limit)),
-        *(_with_field(half, Field.PLAYER, name) for name in players.called(half.text, limit)),
+        *(_with_field(half, Field.PLAYER, name) for name in players.called(half.text, limit=limit)),
         *(_with_field(half, Field.CATALOG, name) for name in _names(Catalog, Q(key__startswith=text.fold(half.text)), limit)),
         *(_with_field(half, Field.SERIES, name) for name in _series(Q(name__istartswith=half.text), limit)),
         *(_with_field(half, Field.TAG, name) for name in _names(Tag, _is_tag(half.text), limit)),
@@ -82,7 +82,7 @@ def _with_field(half: HalfTyped, field: Field, value: str) -> Completion:
 def _values(field: Field, begun: str, limit: int) -> list[str]:
     """Values of a field: names that have `begun` in them, or fixed ones that begin so; none of a field that takes numbers."""
     if field is Field.PLAYER:
-        return players.called(begun, limit)
+        return players.called(begun, limit=limit)
     if field is Field.SERIES:
         return _series(Q(name__icontains=begun) | Q(catalog__name__icontains=begun), limit)
     if field in MODELS:

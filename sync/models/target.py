@@ -68,9 +68,13 @@ class Target(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def is_over_guard(self, count: int, total: int) -> bool:
+    def is_over_share(self, count: int, total: int) -> bool:
         """Whether so many of so many rows are more than may go without an administrator."""
-        return count * 100 > total * self.guard_percent or (self.guard_rows is not None and count > self.guard_rows)
+        return count * 100 > total * self.guard_percent
+
+    def is_over_rows(self, count: int) -> bool:
+        """Likewise, by their number alone."""
+        return self.guard_rows is not None and count > self.guard_rows
 
 
 class TargetSource(models.Model):

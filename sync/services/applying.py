@@ -118,7 +118,7 @@ def _begin(plan: Plan, ctx: JobContext) -> None:
     plan.started_at, plan.job_id = plan.started_at or timezone.now(), ctx.job_id
     with ctx.publish():
         plan.save(update_fields=["state", "error_code", "error_params", "started_at", "job"])
-        approved = {"lost_rows": 0, "lost_of": 0} if plan.approved_at else {}
+        approved = mirror.NOTHING_LOST if plan.approved_at else {}
         Target.objects.filter(pk=plan.target_id).update(fingerprint="", **approved)
 
 

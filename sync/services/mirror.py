@@ -30,6 +30,7 @@ COLUMNS = (
     *("path", "path_key", "name_key", "size_bytes", "extension", "is_hls", "codec", "width_px", "height_px", "duration_ms", "content_id"),
     *("is_deleted", "deleted_at", "error"),
 )
+NOTHING_LOST = {"lost_rows": 0, "lost_of": 0}  # of a Target
 _folder_key = lru_cache(maxsize=1024)(text.path_key)  # files of a folder come one after the other
 
 
@@ -127,10 +128,10 @@ def _note_works(target: Target, adapter: OttTarget, publish: Publish) -> None:
 
 def _note_losses(target: Target, gone: int, before: int, added: int, publish: Publish) -> None:
     """What is gone at once keeps plans waiting (`sync.services.planning.holds`), until it is there again or somebody approves."""
-    if target.is_over_guard(gone, before):
+    if target.is_over_share(gone, before) or target.is_over_rows(gone):
         lost = {"lost_rows": gone, "lost_of": before}
     elif added >= target.lost_rows > 0:
-        lost = {"lost_rows": 0, "lost_of": 0}
+        lost = NOTHING_LOST
     else:
         return
     with publish():

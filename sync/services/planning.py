@@ -149,9 +149,9 @@ def _holds_of_deletions(target: Target, count: int) -> Iterator[dict[str, Any]]:
     if not count:
         return
     total = TargetRow.objects.filter(target=target, is_deleted=False).count()
-    if count * 100 > total * target.guard_percent:
+    if target.is_over_share(count, total):
         yield {"code": HoldReason.SHARE, "params": {"limit": target.guard_percent, "count": count, "total": total}}
-    if target.guard_rows is not None and count > target.guard_rows:
+    if target.is_over_rows(count):
         yield {"code": HoldReason.ROWS, "params": {"limit": target.guard_rows, "count": count}}
 
 

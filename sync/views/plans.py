@@ -178,7 +178,7 @@ def _actions_context(request: MemberRequest, plan: Plan) -> dict[str, Any]:
     return {
         "actions": [_action(one, there) for one in page.items],
         "action_tabs": tabs if plan.undo_of_id is None and len(tabs) > 2 else [],
-        "is_forgotten": plan.is_forgotten,
+        "is_forgotten": not page.items and plan.is_forgotten,
         "number": page.number,
         "pages": page.pages,
         "text": gettext("%(from)s–%(to)s of %(total)s") % words,

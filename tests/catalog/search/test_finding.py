@@ -329,12 +329,14 @@ def test_a_search_without_words_has_facets_too(archive: dict[str, MediaFile], vi
 def test_an_empty_result_proposes_another_spelling(archive: dict[str, MediaFile], viewer: User) -> None:
     query = parse('wsop "tabel"')
     found = selectors.search(user=viewer, query=query, limit=5)
-    assert found.count > 0 or str(selectors.propose(query)) == "wsop table"
-    assert selectors.propose(parse("qqqqqqq zzzzzzz")) is None
+    assert found.count > 0 or str(selectors.propose(query, found.resolved)) == "wsop table"
+    hopeless = parse("qqqqqqq zzzzzzz")
+    assert selectors.propose(hopeless, selectors.search(user=viewer, query=hopeless, limit=5).resolved) is None
 
 
 def test_a_phrase_that_nothing_has_is_proposed_as_words(archive: dict[str, MediaFile], viewer: User) -> None:
-    assert str(selectors.propose(parse('"table final"'))) == "table final"
+    query = parse('"table final"')
+    assert str(selectors.propose(query, selectors.search(user=viewer, query=query, limit=5).resolved)) == "table final"
 
 
 # --- what was understood ----------------------------------------------------------------------------------------------
