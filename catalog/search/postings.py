@@ -14,10 +14,12 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
 from django.db import transaction
 from pyroaring import BitMap
 
@@ -28,11 +30,15 @@ from mam.lib.bulk import among, chunks, insert_rows, update_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from django.db.models import QuerySet
+
     from catalog.search.documents import Entry
     from catalog.search.wanted import Clause, Tokens, Wanted
 
 BLOCK = 1 << 16  # ids: one container of a Roaring bitmap
 _LOOKED_AT = 2_000  # rows of entries read together for a range
+_REMEMBERED_BYTES = 64 << 20  # of bitmaps: all that people usually search, among a million files
+_OVERHEAD_BYTES = 1_000  # of the objects around one
 
 _Stored = dict[str, tuple[int, BitMap]]  # token -> id of its row, and its files
 _Changes = defaultdict[int, defaultdict[str, BitMap]]  # number of the block -> token -> files
@@ -61,7 +67,7 @@ class Postings:
     def _ids(self) -> BitMap:
         """What has the tokens, whatever its ranges."""
         wanted = self._wanted
-        have = files_by_token({token for clause in (*wanted.clauses, wanted.excluded) for tokens in clause for token in tokens})
+        have = known_postings.of({token for clause in (*wanted.clauses, wanted.excluded) for tokens in clause for token in tokens})
 
         def all_of(tokens: Tokens) -> BitMap:
             return reduce(and_, (have[token] for token in tokens))
@@ -76,15 +82,31 @@ class Postings:
         return sorted(rows.values_list("pk", flat=True), reverse=True)
 
 
-def files_by_token(tokens: Collection[str]) -> defaultdict[str, BitMap]:
-    """Token -> the files that have it; none for what nothing has. One query."""
-    parts: defaultdict[str, list[BitMap]] = defaultdict(list)
-    for token, ids in SearchPosting.objects.filter(token__in=tokens).values_list("token", "ids"):
-        parts[token].append(_unpacked(ids))
-    return defaultdict(BitMap, {token: BitMap.union(*found) for token, found in parts.items()})
+# --- in memory --------------------------------------------------------------------------------------------------------
+class KnownPostings:
+    """Bitmaps that were asked for last, in memory; of blocks that changed they are read anew. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: LRUCache[str, _Known] = LRUCache(_REMEMBERED_BYTES, getsizeof=lambda known: known.size_bytes)
+
+    def of(self, tokens: Collection[str]) -> dict[str, BitMap]:
+        """Token -> the files that have it, for all `tokens`. Bitmaps that others have too: never changed. One query when all are known."""
+        revisions = _revisions()
+        with self._lock:
+            known = {token: self._known.get(token, _UNKNOWN) for token in tokens}
+        changed: defaultdict[frozenset[int], dict[str, BitMap]] = defaultdict(dict)  # numbers of blocks -> token -> files
+        for token, one in known.items():
+            if one.revisions != revisions:
+                changed[_differing(one.revisions, revisions)][token] = one.ids
+        read: dict[str, BitMap] = {}
+        for numbers, having in changed.items():
+            read |= _with_blocks(having, numbers, SearchPosting.objects.filter(token__in=having))
+        with self._lock:
+            self._known.update({token: _Known(revisions, ids) for token, ids in read.items()})
+        return {token: one.ids for token, one in known.items()} | read
 
 
-# --- counting ---------------------------------------------------------------------------------------------------------
 class FacetCounts:
     """The bitmaps of all facets in memory, 25 MB for a million files; of blocks that changed they are read anew. Thread-safe."""
 
@@ -99,24 +121,48 @@ class FacetCounts:
         return +Counter({token: some.intersection_cardinality(files) for token, some in having.items()})
 
     def _refreshed(self) -> dict[str, BitMap]:
-        # Before the postings: they may be newer than this says, and are then read once more.
-        revisions = dict(SearchBlock.objects.values_list("pk", "revision"))
+        revisions = _revisions()
         with self._lock:
-            changed = {number for number, revision in revisions.items() ^ self._revisions.items()}
-            for number in changed:
-                self._having = _with_block(self._having, number)
+            for number in _differing(revisions, self._revisions):  # one by one: all at once are twice as much
+                self._having = _with_blocks(self._having, {number}, SearchPosting.objects.filter(is_facet=True))
             self._revisions = revisions
             return self._having
 
 
-def _with_block(having: dict[str, BitMap], number: int) -> dict[str, BitMap]:
-    """The facets' files with those of one block as they are now."""
-    rows = SearchPosting.objects.filter(is_facet=True, block=number).values_list("token", "ids")
-    now = {token: _unpacked(ids) for token, ids in rows}
-    block = BitMap(range(number * BLOCK, (number + 1) * BLOCK))
-    return {token: (having.get(token, BitMap()) - block) | now.get(token, BitMap()) for token in having.keys() | now.keys()}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The files that have a token, in blocks of these revisions."""
+
+    revisions: dict[int, int]
+    ids: BitMap
+
+    @property
+    def size_bytes(self) -> int:
+        return _OVERHEAD_BYTES + len(self.ids.serialize())
 
 
+_UNKNOWN = _Known({}, BitMap())
+
+
+def _revisions() -> dict[int, int]:
+    """Of all blocks. To be asked before the postings: they may be newer than this says, and are then read once more."""
+    return dict(SearchBlock.objects.values_list("pk", "revision"))
+
+
+def _differing(one: dict[int, int], other: dict[int, int]) -> frozenset[int]:
+    return frozenset(number for number, _ in one.items() ^ other.items())
+
+
+def _with_blocks(having: dict[str, BitMap], numbers: Collection[int], postings: QuerySet[SearchPosting]) -> dict[str, BitMap]:
+    """Token -> the files that have it, those of some blocks as `postings` have them now. One query."""
+    found: defaultdict[str, list[BitMap]] = defaultdict(list)
+    for token, ids in postings.filter(block__in=numbers).values_list("token", "ids"):
+        found[token].append(_unpacked(ids))
+    blocks = BitMap().union(*(BitMap(range(number * BLOCK, (number + 1) * BLOCK)) for number in numbers))
+    return {token: BitMap.union(having.get(token, BitMap()) - blocks, *found[token]) for token in having.keys() | found.keys()}
+
+
+known_postings = KnownPostings()
 facet_counts = FacetCounts()
 
 

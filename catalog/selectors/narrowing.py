@@ -20,7 +20,7 @@ from django.db import connection
 from pyroaring import BitMap
 
 from catalog.models import MediaFile, SearchChange
-from catalog.search.postings import files_by_token
+from catalog.search.postings import known_postings
 from mam.lib.bulk import among
 from mam.lib.keyset import keyset_page, reading_after, walk
 
@@ -87,7 +87,7 @@ class Narrowing:
         return reduce(and_, parts) if parts else None
 
     def _having(self) -> BitMap:
-        have = files_by_token({token for one_of in self.having for one in one_of for token in one.tokens | one.without})
+        have = known_postings.of({token for one_of in self.having for one in one_of for token in one.tokens | one.without})
 
         def having(one: Having) -> BitMap:
             return reduce(or_, (have[token] for token in one.tokens), BitMap()) - BitMap().union(*(have[token] for token in one.without))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import transaction
 from pyroaring import BitMap
 
 from catalog.models import MediaFile, SearchBlock, SearchChange, SearchEntry, SearchPosting
 from catalog.search import index, postings
 from catalog.search.engines import engine
-from catalog.search.postings import facet_counts
+from catalog.search.postings import KnownPostings, facet_counts
 from catalog.search.wanted import Range, Wanted
 from catalog.services import tags
 from tests.factories import make_file, make_source, make_tag
@@ -93,6 +95,55 @@ def test_blocks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert engine(wanted).newest(100) == expected
     assert engine(wanted).newest(2, up_to=expected[2]) == expected[2:4]
     assert postings.check() == 0
+
+
+def test_what_was_read_is_read_again_only_of_blocks_that_changed(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(postings, "BLOCK", 4)
+    ids = make_files(11)
+    index.refresh_all()
+    known = KnownPostings()
+    bluffs = BitMap(pk for number, pk in enumerate(ids) if number % 3)
+    with django_assert_num_queries(2):
+        assert known.of(["clip", "bluff", "nowhere"]) == {"clip": BitMap(ids), "bluff": bluffs, "nowhere": BitMap()}
+    with django_assert_num_queries(1):
+        assert known.of(["bluff", "nowhere"]) == {"bluff": bluffs, "nowhere": BitMap()}
+    SearchPosting.objects.exclude(block=ids[1] // 4).update(ids=BitMap([77]).serialize())  # would be seen if it were read
+    MediaFile.objects.filter(pk=ids[1]).delete()
+    index.refresh_all()
+    with django_assert_num_queries(2):
+        assert known.of(["clip", "bluff"]) == {"clip": BitMap(ids) - BitMap([ids[1]]), "bluff": bluffs - BitMap([ids[1]])}
+    with django_assert_num_queries(1):
+        assert known.of(["bluff"])["bluff"] == bluffs - BitMap([ids[1]])
+
+
+def test_what_was_rolled_back_is_not_remembered() -> None:
+    ids = make_files(3)
+    index.refresh_all()
+    known = KnownPostings()
+    with contextlib.suppress(InterruptedError), transaction.atomic():
+        MediaFile.objects.filter(pk=ids[0]).delete()
+        index.refresh_all()
+        assert known.of(["clip"])["clip"] == BitMap(ids[1:])
+        raise InterruptedError
+    assert known.of(["clip"])["clip"] == BitMap(ids)
+
+
+def test_only_what_was_asked_for_last_is_remembered(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(postings, "_REMEMBERED_BYTES", 3_000)
+    make_files(3)
+    index.refresh_all()
+    known = KnownPostings()
+    known.of(["clip"])
+    known.of(["bluff"])
+    known.of(["cooler"])
+    with django_assert_num_queries(1):
+        known.of(["cooler"])
+    with django_assert_num_queries(2):
+        assert len(known.of(["clip"])["clip"]) == 3
 
 
 def test_ids_far_apart_cost_no_more_than_ids_side_by_side(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
