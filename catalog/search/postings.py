@@ -247,15 +247,20 @@ def _write(number: int, stored: _Stored, right: Mapping[str, BitMap]) -> bool:
     changed = {token: ids for token, ids in right.items() if ids != stored.get(token, none)[1]}
     gone = [stored[token][0] for token, ids in changed.items() if not ids]
     SearchPosting.objects.filter(pk__in=among(gone)).delete()
-    known = ((ids.serialize(), stored[token][0]) for token, ids in changed.items() if ids and token in stored)
+    known = ((_packed(ids), stored[token][0]) for token, ids in changed.items() if ids and token in stored)
     update_rows(SearchPosting, ["ids"], known)
-    fresh = ((number, token, "_" in token, ids.serialize()) for token, ids in changed.items() if token not in stored)
+    fresh = ((number, token, "_" in token, _packed(ids)) for token, ids in changed.items() if token not in stored)
     insert_rows(SearchPosting, ["block", "token", "is_facet", "ids"], fresh)
     return bool(changed)
 
 
 def _tokens(words: str, facets: str) -> frozenset[str]:
     return frozenset((words + facets).split())
+
+
+def _packed(ids: BitMap) -> bytes:
+    ids.run_optimize()  # neighbours are alike: half the bytes
+    return ids.serialize()
 
 
 def _unpacked(ids: bytes | memoryview) -> BitMap:
