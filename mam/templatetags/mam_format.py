@@ -10,7 +10,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from django import template
-from django.template.defaultfilters import date as format_date
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -230,7 +229,7 @@ def _relative_words(moment: datetime) -> str:
         return _ago(seconds, ngettext("%(count)d hour", "%(count)d hours", size // 3600) % {"count": size // 3600})
     if size < 30 * 86_400:
         return _ago(seconds, ngettext("%(count)d day", "%(count)d days", size // 86_400) % {"count": size // 86_400})
-    return format_date(timezone.localtime(moment), "Y-m-d")
+    return timezone.localtime(moment).date().isoformat()
 
 
 def _ago(seconds: int, words: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -97,17 +97,17 @@ def icon(name: str, *, label: str = "", size: str = "") -> SafeString:
 
     Without `label` it is decoration and hidden from screen readers.
     """
+    return _icon(name, str(label), size)
+
+
+@lru_cache(maxsize=1024)  # a page has a hundred icons, the same ones
+def _icon(name: str, label: str, size: str) -> SafeString:
     symbol, _sep, more_classes = name.partition(" ")
     classes = " ".join(part for part in ("icon", f"icon-{size}" if size else "", more_classes) if part)
-    link = f"{_icons_url()}#{symbol}"
+    link = f"{static('icons.svg')}#{symbol}"
     if label:
         return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>', classes, label, link)
     return format_html('<svg class="{}" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', classes, link)
-
-
-@cache  # a page has a hundred icons
-def _icons_url() -> str:
-    return static("icons.svg")
 
 
 @register.simple_tag(takes_context=True)
