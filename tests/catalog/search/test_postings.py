@@ -40,6 +40,13 @@ def all_ids() -> list[int]:
     return list(SearchEntry.objects.values_list("pk", flat=True))
 
 
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of four ids, and a memory that knows nothing of larger ones."""
+    monkeypatch.setattr(postings, "BLOCK", 4)
+    monkeypatch.setattr(postings, "known_postings", KnownPostings())
+
+
 def test_whatever_changes_they_count_what_the_entries_hold() -> None:
     dice, ids = random.Random(7), make_files(30)
     chosen = [make_tag(name) for name in ("Bluff", "Cooler", "Hero")]
@@ -84,8 +91,8 @@ def test_a_block_without_postings_gets_all_of_them_with_its_next_change() -> Non
     assert postings.check() == 0
 
 
-def test_blocks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings, "BLOCK", 4)
+@pytest.mark.usefixtures("small_blocks")
+def test_blocks_are_counted_together() -> None:
     ids = make_files(11)
     index.refresh_all()
     assert SearchBlock.objects.count() >= 3
@@ -97,10 +104,8 @@ def test_blocks_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert postings.check() == 0
 
 
-def test_what_was_read_is_read_again_only_of_blocks_that_changed(
-    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    monkeypatch.setattr(postings, "BLOCK", 4)
+@pytest.mark.usefixtures("small_blocks")
+def test_what_was_read_is_read_again_only_of_blocks_that_changed(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     ids = make_files(11)
     index.refresh_all()
     known = KnownPostings()
