@@ -27,9 +27,10 @@ from django.db.models.functions import Coalesce
 
 from mam.lib.bulk import in_order
 from mam.lib.errors import MamError, gettext_noop
+from mam.lib.landmarks import landmarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from django.db.models import QuerySet
     from django.db.models.expressions import OrderBy
@@ -194,29 +195,52 @@ def _walked(columns: list[_Column], cursor: str | None) -> tuple[list[_Column], 
     return ([column.reversed() for column in columns] if position and position.is_backward else columns), position
 
 
-def jump(queryset: QuerySet[T], ordering: Sequence[str], number: int, size: int, total: int, *, is_small: bool = False) -> KeysetPage[T]:
+def jump(
+    queryset: QuerySet[T],
+    ordering: Sequence[str],
+    number: int,
+    size: int,
+    total: int,
+    *,
+    is_small: bool = False,
+    unchanged: Hashable | None = None,
+) -> KeysetPage[T]:
     """The page of that number (from 1), of `size` rows, as `keyset_page` would have come to it; its cursors lead on from there.
 
     A deferred join: keys are counted off along an index over `ordering`, from the nearer end of `total` rows, and only the rows of
     the page are read. Beyond the last page it is the last one. With a wrong `total` a page begins some rows from where it should.
-    `is_small`: as of `keyset_page`.
+    `is_small`: as of `keyset_page`. `unchanged`: what tells this list, in this order and as it is now, from all others; then pages are
+    also counted off from pages that were read before.
     """
     columns = _columns_of(queryset, ordering)
     walked, rows = (_sorted(columns), _sortable(queryset, columns)) if is_small else (columns, queryset)
     pages = max(1, -(-total // size))
     start = (min(max(number, 1), pages) - 1) * size
     count = min(size, max(total - start, 0))
-    if start > total // 2:
+    end = start + count - 1
+    before, after = (None, None) if unchanged is None else landmarks.around(unchanged, start, end)
+    first, first_values = before or (-1, None)
+    last, last_values = after or (total, None)
+    if last - end < start - first:
         backward = [column.reversed() for column in walked]
-        keys = _keys(rows, _ranges_after(backward, None), count, skipped=total - start - count)[::-1]
+        keys = _keys_from(rows, backward, last_values, last - end, count)[::-1]
     else:
-        keys = _keys(rows, _ranges_after(walked, None), count, skipped=start)
+        keys = _keys_from(rows, walked, first_values, start - first, count)
     items = in_order(queryset, keys)
+    if unchanged is not None and len(items) == count > 0:
+        landmarks.note(unchanged, ((place, _values_of(columns, item)) for place, item in ((start, items[0]), (end, items[-1]))))
     return KeysetPage(
         items=items,
         next=_write(columns, items[-1], is_backward=False) if items and start + count < total else None,
         previous=_write(columns, items[0], is_backward=True) if items and start else None,
     )
+
+
+def _keys_from(queryset: QuerySet[Any], columns: list[_Column], values: list[Any] | None, distance: int, count: int) -> list[Any]:
+    """`count` primary keys from the row on that is so many after the one with `values` (None: before all others)."""
+    if distance == 0 and values is not None:
+        return [values[-1], *_keys(queryset, _ranges_after(columns, values), count - 1)]
+    return _keys(queryset, _ranges_after(columns, values), count, skipped=distance - 1)
 
 
 def _sorted(columns: list[_Column]) -> list[_Column]:
@@ -301,7 +325,7 @@ def _fetch(queryset: QuerySet[T], ranges: list[_Range], count: int) -> list[T]:
 
 def _write(columns: list[_Column], row: Model | dict[str, Any], *, is_backward: bool) -> str:
     names = [("-" if column.is_descending else "") + column.path for column in columns]
-    values = [_pack(_value_of(row, column.path)) for column in columns]
+    values = [_pack(value) for value in _values_of(columns, row)]
     signed = _SIGNER.sign_object([names, values, int(is_backward)])
     return signed.replace(":", ".")  # ":" would be escaped in a query string
 
@@ -315,6 +339,10 @@ def _read(cursor: str, columns: list[_Column]) -> _Position:
     if names != [("-" if column.is_descending else "") + column.path for column in columns]:
         raise CursorMismatchError
     return _Position([_unpack(value) for value in values], bool(is_backward))
+
+
+def _values_of(columns: list[_Column], row: Model | dict[str, Any]) -> list[Any]:
+    return [_value_of(row, column.path) for column in columns]
 
 
 def _value_of(row: Model | dict[str, Any], path: str) -> Any:

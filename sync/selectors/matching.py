@@ -31,7 +31,7 @@ from sync.selectors.rows import read_copies, read_rows
 from sync.selectors.scope import VIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     from django.db.models import QuerySet
 
@@ -146,7 +146,7 @@ def list_matches(
         page = keyset_page(_keys_only(found.matches, sort), ORDERS[sort], cursor, limit, is_small=found.is_small)
     else:
         number = min(max(number, 1), max(1, -(-found.total // limit)))
-        page = _jump(found, sort, number, limit)
+        page = _jump(found, sort, number, limit, unchanged=_unchanged(target, wanted, sort, found.total))
     ids = [row.pk for row in page.items]
     return MatchPage(ids, found.total, None if cursor else number, page.next, page.previous, counts, found.is_capped)
 
@@ -208,10 +208,16 @@ def _keys_only(matches: QuerySet[Match], sort: str) -> QuerySet[Match]:
     return matches.only(*(name.removeprefix("-") for name in ORDERS[sort]))
 
 
-def _jump(found: _Found, sort: str, number: int, limit: int) -> KeysetPage[Match]:
+def _unchanged(target: Target, wanted: MatchFilter, sort: str, total: int) -> Hashable | None:
+    """Of `jump`. None inside a transaction: what only that sees is nobody else's, and versions come again when it is rolled back."""
+    return None if connection.in_atomic_block else ("matches", target.pk, target.match_version, wanted, sort, total)
+
+
+def _jump(found: _Found, sort: str, number: int, limit: int, *, unchanged: Hashable | None) -> KeysetPage[Match]:
     """The page of that number, which is one that there is."""
     if found.ids is None:
-        return jump(_keys_only(found.matches, sort), ORDERS[sort], number, limit, found.total, is_small=found.is_small)
+        matches, is_small = _keys_only(found.matches, sort), found.is_small
+        return jump(matches, ORDERS[sort], number, limit, found.total, is_small=is_small, unchanged=unchanged)
     start = (number - 1) * limit
     around = found.ids[max(0, start - limit) : start + limit + 1]  # also what tells whether there is a page before, and after
     few = Match.objects.filter(pk__in=around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,40 @@ def test_a_page_by_its_number_is_the_page_that_paging_comes_to(
     back = keyset_page(Job.objects.all(), ordering, walked.previous, size, is_small=True)
     assert back == keyset_page(Job.objects.all(), ordering, walked.previous, size)
     assert jump(Job.objects.all(), ordering, number + 5, size, len(rows)) == walked  # beyond the last
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    rows=JOBS,
+    columns=COLUMNS,
+    signs=st.lists(st.sampled_from(["", "-"]), min_size=4, max_size=4),
+    size=st.integers(1, 5),
+    numbers=st.lists(st.integers(1, 14), max_size=14),
+    is_small=st.booleans(),
+)
+def test_pages_that_were_read_before_lead_to_the_same_pages(
+    db: None, rows: list[dict[str, Any]], columns: list[str], signs: list[str], size: int, numbers: list[int], is_small: bool
+) -> None:
+    ordering = [sign + column for sign, column in zip(signs, columns, strict=False)]
+    make_jobs(rows)
+    one_list = object()
+    for number in numbers:
+        counted = jump(Job.objects.all(), ordering, number, size, len(rows))
+        assert jump(Job.objects.all(), ordering, number, size, len(rows), is_small=is_small, unchanged=one_list) == counted
+
+
+def test_a_page_is_counted_off_from_the_nearest_one_that_was_read() -> None:
+    make_jobs([{"kind": str(number)} for number in range(9)])
+    one_list, another = object(), object()
+    jump(Job.objects.all(), ["id"], 3, 1, 9, unchanged=one_list)
+    with CaptureQueriesContext(connection) as queries:
+        again, after, before, far, other = (
+            jump(Job.objects.all(), ["id"], number, 1, 9, unchanged=which)
+            for number, which in ((3, one_list), (4, one_list), (2, one_list), (7, one_list), (3, another))
+        )
+    assert [page.items[0].kind for page in (again, after, before, far, other)] == ["2", "3", "1", "6", "2"]
+    skipped = [re.findall(r"OFFSET (\d+)", query["sql"]) for query in queries if "kind" not in query["sql"]]
+    assert skipped == [[], [], ["2"], ["2"]]
 
 
 def test_a_page_by_its_number_reads_only_its_own_rows_in_full() -> None:
