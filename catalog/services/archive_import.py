@@ -177,7 +177,7 @@ class _Import:
         self._files |= {one.file_id for one in outcomes if one.file_id is not None}
         self.result.placed += sum(one.reason is None for one in outcomes)
         self.result.reasons.update(one.reason for one in outcomes if one.reason is not None)
-        return [NotPlaced(*one.key, _label(one.row), one.reason) for one in outcomes if one.reason is not None]
+        return [NotPlaced(*one.key, row_label(one.row), one.reason) for one in outcomes if one.reason is not None]
 
     def _is_placed(self, key: Key) -> bool:
         return key in self._before or key in self._placed
@@ -280,6 +280,6 @@ class _Import:
         return (pk, self._archive.digest, self._archive.name, *one.key, *became, json.dumps(one.row.as_json()), now)
 
 
-def _label(row: OldRow) -> str:
-    """What a person knows a row by."""
+def row_label(row: OldRow) -> str:
+    """What a person knows a row of an old archive by: its path, or its name."""
     return one_line(old_path(row), _LABEL_MAX) or row.line("title", _LABEL_MAX)

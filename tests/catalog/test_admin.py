@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog.choices import Placement, SourceState
-from catalog.models import Catalog, Collection, Content, MediaFile, PathRule, Player, Series, Source, Tag
+from catalog.choices import ImportReason, ImportState, Placement, SourceState
+from catalog.models import Catalog, Collection, Content, ImportedRecord, MediaFile, PathRule, Player, Series, Source, Tag
 from catalog.search import index
 from catalog.services.file_systems import Credentials, credentials_of
 from catalog.services.placement import place_all
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-CURATED = ["mediafile", "folder", "catalog", "series", "content", "tag", "player", "collection"]
+CURATED = ["mediafile", "folder", "catalog", "series", "content", "tag", "player", "collection", "importedrecord"]
 MANAGED = ["source", "pathrule"]
 
 
@@ -78,10 +78,17 @@ def fill(count: int = 1) -> dict[str, Model]:
             "tag": make_tag(),
             "player": make_player(),
             "collection": make_collection(files=[file], parent=make_collection()),
+            "importedrecord": make_record(file),
             "source": source,
             "pathrule": make_rule(source=make_source()),
         }
     return made
+
+
+def make_record(file: MediaFile, **old_row: str) -> ImportedRecord:
+    """A row of an old archive that `file` stands for."""
+    old = {"archive": "0" * 32, "archive_name": "archive.db", "table": "files", "old_id": f"old-{file.pk}", "old_row": old_row}
+    return ImportedRecord.objects.create(**old, state=ImportState.PLACED, file=file, content=file.content)
 
 
 def changelist(name: str) -> str:
@@ -123,8 +130,8 @@ def test_viewers_do_not_get_in(name: str) -> None:
     assert client_of("viewer").get(changelist(name)).status_code == 302
 
 
-@pytest.mark.parametrize("name", ["mediafile", "folder"])
-def test_files_and_folders_are_neither_made_nor_deleted_here(administrator: Client, name: str) -> None:
+@pytest.mark.parametrize("name", ["mediafile", "folder", "importedrecord"])
+def test_what_sources_and_archives_say_is_neither_made_nor_deleted_here(administrator: Client, name: str) -> None:
     row = fill()[name]
     assert administrator.get(reverse(f"admin:catalog_{name}_add")).status_code == 403
     assert administrator.post(reverse(f"admin:catalog_{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
@@ -149,6 +156,25 @@ def test_the_file_list_never_counts_the_whole_table(operator: Client) -> None:
     counts = [query["sql"] for query in captured if "COUNT(" in query["sql"] and "mediafile" in query["sql"]]
     assert counts
     assert all("LIMIT 10001" in sql for sql in counts)
+
+
+# --- old archives -------------------------------------------------------------------------------------------------------
+def test_a_row_of_an_old_archive_is_found_by_its_id_or_its_file_and_shown_whole(operator: Client) -> None:
+    source = make_source()
+    file = make_file("포커/결승 1일차.mp4", source=source)
+    record = make_record(file, nas_path="Z:/포커/결승 1일차.mp4", note="<b>재방송</b>")
+    other = make_record(make_file("other.mp4", source=source), nas_path="Z:/other.mp4")
+    lost = ImportedRecord.objects.create(archive="0", old_id="lost", state=ImportState.NOT_PLACED, reason=ImportReason.ABSENT, old_row={})
+    everything = operator.get(changelist("importedrecord")).content.decode()
+    assert lost.old_id in everything
+    assert other.old_id in everything
+    for words in (record.old_id, "결승"):
+        page = operator.get(changelist("importedrecord"), {"q": words}).content.decode()
+        assert "Z:/포커/결승 1일차.mp4" in page
+        assert other.old_id not in page
+    page = operator.get(change(record)).content.decode()
+    assert "&lt;b&gt;재방송&lt;/b&gt;" in page
+    assert change(file) in page
 
 
 # --- files --------------------------------------------------------------------------------------------------------------
