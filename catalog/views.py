@@ -35,7 +35,7 @@ from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.bulk import in_order
 from mam.lib.errors import MamError
 from mam.lib.keyset import KeysetPage, jump, keyset_page
-from mam.templatetags.mam_format import message_text
+from mam.templatetags.mam_format import format_number, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -280,7 +280,7 @@ def search_facets(request: MemberRequest) -> HttpResponse:
         options = [
             {
                 "label": value.label,
-                "count": f"{value.count}",
+                "count": f"{format_number(value.count)}{'+' if value.is_capped else ''}",
                 "is_selected": value in chosen,
                 "href": _search_url(query.without_term(value.term) if value in chosen else query.with_term(value.term), request),
             }

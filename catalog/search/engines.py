@@ -71,6 +71,11 @@ class Matches:
         return self._is_given or self.count < CAP
 
     @property
+    def is_complete(self) -> bool:
+        """`some` are all there are."""
+        return self.count < CAP and not self.is_cut
+
+    @property
     def entries(self) -> QuerySet[SearchEntry]:
         """Their entries, to be ordered."""
         if self.is_whole:

@@ -24,6 +24,7 @@ from django.db import transaction
 from pyroaring import BitMap
 
 from catalog.models import SearchBlock, SearchEntry, SearchPosting
+from catalog.search.facets import facet_token
 from catalog.search.rows import lies_in
 from mam.lib.bulk import among, chunks, insert_rows, update_rows
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from catalog.search.documents import Entry
+    from catalog.search.query import Field
     from catalog.search.wanted import Clause, Tokens, Wanted
 
 BLOCK = 1 << 16  # ids: one container of a Roaring bitmap
@@ -115,10 +117,11 @@ class FacetCounts:
         self._revisions: dict[int, int] = {}
         self._having: dict[str, BitMap] = {}  # facet -> files; replaced, never changed
 
-    def of(self, ids: Iterable[int]) -> Counter[str]:
-        """Facet token -> how many of these files have it."""
+    def of(self, ids: Iterable[int], facet: Field | None = None) -> Counter[str]:
+        """Facet token -> how many of these files have it; of one facet or of all."""
         files, having = BitMap(ids), self._refreshed()
-        return +Counter({token: some.intersection_cardinality(files) for token, some in having.items()})
+        beginning = "" if facet is None else facet_token(facet, "")
+        return +Counter({token: some.intersection_cardinality(files) for token, some in having.items() if token.startswith(beginning)})
 
     def _refreshed(self) -> dict[str, BitMap]:
         revisions = _revisions()

@@ -40,6 +40,8 @@ class Field(StrEnum):
 
 
 _FIELDS = {str(field): field for field in Field}
+# Of these a file may have several values, and a search for several of them wants all. Of any other field it has one.
+_HAS_SEVERAL = {Field.TAG, Field.PLAYER, Field.STATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Term:
         is_quoted = self.is_exact or " " in self.text or '"' in self.text
         text = '"' + _SPECIAL.sub(r"\\\g<0>", self.text) + '"' if is_quoted else self.text
         return f"{'-' if self.is_excluded else ''}{f'{self.field}:' if self.field else ''}{text}"
+
+    @property
+    def is_alternative(self) -> bool:
+        """Another term like this widens the search: `codec:h264 codec:hevc`. Not borders: `res:>=720p res:<=1080p` is between."""
+        has_one = self.field is not None and self.field not in _HAS_SEVERAL
+        return has_one and not self.is_excluded and not self.text.startswith(("<", ">"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +83,8 @@ class Query:
         return [term for term in self.terms if term.field is None and not term.is_excluded]
 
     def with_term(self, term: Term) -> Query:
-        """This search, narrowed by one more term; one of the same field is replaced, but of tags and players there may be several."""
-        kept = [one for one in self.terms if one != term and (one.field != term.field or term.field in (None, Field.TAG, Field.PLAYER))]
-        return Query((*kept, term))
+        """This search with one more term, at its end."""
+        return Query((*self.without_term(term).terms, term))
 
     def without_term(self, term: Term) -> Query:
         """This search without that term."""

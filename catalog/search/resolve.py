@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,7 @@ _OF_CATALOG = " / "  # between the names of a catalog and of a series of it
 _MAX_NAMES = 50_000  # that a mistyped one is compared with
 _FIELD_NAME = re.compile(r"[a-z]{2,10}", re.IGNORECASE)
 _NOTHING: Clause = (("is_nothing",),)  # no file has it
+_ANYTHING: Clause = tuple((facet_token(Field.KIND, kind),) for kind in FileKind.values)  # every file has one of them
 _UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be; write for example %(example)s.")
 _UNKNOWN_NAME = gettext_noop("There is no %(field)s “%(value)s”.")
 _UNKNOWN_FIELD = gettext_noop("%(field)s: is nothing that can be asked for, so it was searched as words.")
@@ -89,6 +91,13 @@ class Problem(NamedTuple):
     params: dict[str, str]
 
 
+class Alternatives(NamedTuple):
+    """What several values of one field come to: of which tokens a file has to have one, and where the index does not say all the range."""
+
+    clause: Clause
+    asked: Range | None
+
+
 @dataclass(slots=True)
 class Resolved:
     """A search as the database is asked it."""
@@ -99,6 +108,7 @@ class Resolved:
     exact: list[list[str]] = field(default_factory=list)  # folded words that have to stand side by side
     never: list[list[str]] = field(default_factory=list)  # and those that must not
     meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
+    alternatives: dict[Field, Alternatives] = field(default_factory=dict)  # of fields that may have any of several values
     literal: set[str] = field(default_factory=set)  # folded words within quotation marks: they mean nothing else
     problems: list[Problem] = field(default_factory=list)
     is_everything: bool = False  # it says nothing that a file could lack
@@ -122,31 +132,37 @@ class Resolved:
 def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
     """Look up everything a search names. Asks the index about single words. Missing files are left out unless it says `is:`."""
     found = Resolved(Wanted(), [])
-    clauses: list[Clause] = []
     excluded: list[Tokens] = []
-    ranges: list[Range] = []
+    any_of: defaultdict[Field | Term, list[Clause | Range]] = defaultdict(list)
     for term in query.terms:
         asked = _field(term) if term.field else _words(term, found)
-        if not term.is_excluded and not isinstance(asked, Range):
+        if term.is_excluded and isinstance(asked, Range):
+            asked = None
+        if asked is None:
+            found.problems.append(_senseless(term))
+            asked = _NOTHING
+        elif not isinstance(asked, Range):
+            if term.is_excluded:
+                excluded += asked
+                continue
             found.problems += _doubts(term, asked)
-        if isinstance(asked, Range) and not term.is_excluded:
-            clauses += _classes_of(asked)
-            ranges += [] if _is_of_whole_classes(asked) else [asked]
-        elif isinstance(asked, Range) or asked is None:
-            example = f"{term.field}:{_EXAMPLES.get(term.field, '')}"
-            params = {"field": str(term.field), "value": term.text, "example": example}
-            found.problems.append(Problem(term, _UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, params))
-            clauses.append(_NOTHING)
-        elif term.is_excluded:
-            excluded += asked
-        else:
-            clauses += [asked] if asked else []
-    clauses += _word_clauses(found)
+        if asked:
+            any_of[term.field if term.field and term.is_alternative else term].append(asked)
+    all_of = {name: _alternatives(several) for name, several in any_of.items()}
+    found.alternatives = {name: one for name, one in all_of.items() if isinstance(name, Field)}
+    clauses = [*(one.clause for one in all_of.values() if one.clause), *_word_clauses(found)]
+    ranges = [one.asked for one in all_of.values() if one.asked]
     found.is_everything = not (clauses or excluded or ranges or found.never)
     if not with_missing and not any(term.field is Field.STATE for term in query.terms):
         excluded.append((facet_token(Field.STATE, MISSING),))
     found.wanted = Wanted(tuple(clauses), tuple(excluded), tuple(ranges))
     return found
+
+
+def without_alternatives(resolved: Resolved, name: Field) -> Resolved:
+    """A wider search: whatever the value of a field of `resolved.alternatives` is."""
+    wider = resolved.wanted.without(*resolved.alternatives[name])
+    return replace(resolved, wanted=wider if wider.clauses else wider.also(_ANYTHING))
 
 
 def whole_words(resolved: Resolved) -> Wanted:
@@ -244,7 +260,7 @@ def _field(term: Term) -> Clause | Range | None:
         case Field.DURATION | Field.SIZE as name:
             column, read = _RANGES[name]
             found = values.bounds(value, read, is_rough=True)
-            return None if found is None else Range(column, *found)
+            return None if found is None else Range(column, (found,))
         case Field.RESOLUTION | Field.YEAR as name:
             steps, read = _STEPS[name]
             found = values.bounds(value, read)
@@ -274,7 +290,13 @@ def _field(term: Term) -> Clause | Range | None:
             return None
 
 
-def _doubts(term: Term, asked: Clause | None) -> list[Problem]:
+def _senseless(term: Term) -> Problem:
+    """What a field says that it cannot, or that there is not."""
+    params = {"field": str(term.field), "value": term.text, "example": f"{term.field}:{_EXAMPLES.get(term.field, '')}"}
+    return Problem(term, _UNKNOWN_NAME if term.field in MODELS else _UNKNOWN_VALUE, params)
+
+
+def _doubts(term: Term, asked: Clause) -> list[Problem]:
     """What is understood, but hardly meant: a codec or a file type that no file has, a field that there is not."""
     if term.field in (Field.CODEC, Field.CONTAINER) and asked and _is_rare(asked) and not engine(Wanted((asked,))).newest(1):
         return [Problem(term, _UNKNOWN_NAME, {"field": str(term.field), "value": term.text})]
@@ -328,23 +350,34 @@ def _series_in_a_catalog(label: str) -> Q:
     return called
 
 
-def _classes_of(asked: Range) -> list[Clause]:
+def _alternatives(several: Sequence[Clause | Range]) -> Alternatives:
+    """Any of these, all of one field."""
+    tokens = dict.fromkeys(one for asked in several if not isinstance(asked, Range) for one in asked if asked != _NOTHING)
+    ranges = [asked for asked in several if isinstance(asked, Range)]
+    if not ranges:
+        return Alternatives(tuple(tokens) or _NOTHING, None)
+    either = Range(ranges[0].column, tuple(span for one in ranges for span in one.spans))
+    return Alternatives(_classes_of(either), None if _is_of_whole_classes(either) else either)
+
+
+def _classes_of(asked: Range) -> Clause:
     """The classes in which a range of lengths lies, so that the index leaves few rows to be looked at; nothing for sizes."""
     if asked.column != "duration_ms":
-        return []
-    low, high = asked.low or 0, asked.high
-    classes = [
-        minutes
-        for minutes, end in ((minutes, minutes_up_to(minutes)) for minutes in DURATIONS_MIN)
-        if (end is None or end * 60_000 > low) and (high is None or minutes * 60_000 < high)
-    ]
-    return [_any_of(Field.DURATION, classes) or _NOTHING]
+        return ()
+    classes = (minutes for minutes in DURATIONS_MIN if any(_overlaps(minutes, *span) for span in asked.spans))
+    return _any_of(Field.DURATION, classes) or _NOTHING
+
+
+def _overlaps(minutes: int, low: int | None, high: int | None) -> bool:
+    """Whether some lengths of the class that begins at `minutes` lie between."""
+    end = minutes_up_to(minutes)
+    return (end is None or end * 60_000 > (low or 0)) and (high is None or minutes * 60_000 < high)
 
 
 def _is_of_whole_classes(asked: Range) -> bool:
     """Whether its classes say all of it."""
-    borders = {minutes * 60_000 for minutes in DURATIONS_MIN}
-    return asked.column == "duration_ms" and (asked.low or 0) in borders and (asked.high is None or asked.high in borders)
+    borders = {None, *(minutes * 60_000 for minutes in DURATIONS_MIN)}
+    return asked.column == "duration_ms" and all((low or 0) in borders and high in borders for low, high in asked.spans)
 
 
 def _any_of(facet: Field, found: Iterable[str | int]) -> Clause | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -13,8 +13,6 @@ from django.db.models.expressions import RawSQL
 from catalog.models import SearchEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from catalog.search.wanted import Range, Tokens, Wanted
 
 
@@ -32,7 +30,7 @@ class Rows:
 
 def matches(wanted: Wanted) -> Q:
     """The condition of a match, to be asked of one row after the other."""
-    conditions = [reduce(lambda one, other: one | other, map(_has, clause)) for clause in wanted.clauses]
+    conditions = [reduce(or_, map(_has, clause)) for clause in wanted.clauses]
     conditions += [~_has(tokens) for tokens in wanted.excluded]
     if not conditions:
         return lies_in(wanted.ranges)
@@ -41,16 +39,14 @@ def matches(wanted: Wanted) -> Q:
 
 
 def lies_in(ranges: tuple[Range, ...]) -> Q:
-    """The condition of `borders`."""
-    return reduce(and_, (Q(RawSQL(sql, [border], output_field=BooleanField())) for sql, border in borders(ranges)), Q())  # noqa: S611
+    """The condition of all ranges."""
+    return reduce(and_, (reduce(or_, (_lies_between(one.column, *span) for span in one.spans)) for one in ranges), Q())
 
 
-def borders(ranges: tuple[Range, ...]) -> Iterator[tuple[str, int]]:
-    """The ranges as conditions on rows of entries, each with its parameter. Without the table's name: in a subquery it has another."""
-    for one in ranges:
-        yield f"{one.column} >= %s", max(0, one.low or 0)
-        if one.high is not None:
-            yield f"{one.column} < %s", one.high
+def _lies_between(column: str, low: int | None, high: int | None) -> Q:
+    """Without the table's name: in a subquery it has another."""
+    borders = [(">=", max(0, low or 0)), *([] if high is None else [("<", high)])]
+    return Q(*(RawSQL(f"{column} {sign} %s", [border], output_field=BooleanField()) for sign, border in borders))  # noqa: S611
 
 
 def _has(tokens: Tokens) -> Q:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Bounds = tuple[int | None, int | None]
+    from catalog.search.wanted import Bounds
 
 _SIGNS = ("", "=", ">", ">=", "<", "<=")
 _SPOKEN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?")

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 Tokens = tuple[str, ...]  # all of them
 Clause = tuple[Tokens, ...]  # one of them
+Bounds = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """low <= column < high of SearchEntry; None: no border. Where a value is not known (-1) no range holds."""
+    """low <= column of SearchEntry < high, for any of some (low, high); None: no border. Where a value is not known (-1) no range holds."""
 
     column: str
-    low: int | None
-    high: int | None
+    spans: tuple[Bounds, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,8 @@ class Wanted:
     def also(self, *clauses: Clause) -> Wanted:
         """This, narrowed."""
         return replace(self, clauses=tuple(dict.fromkeys((*self.clauses, *clauses))))
+
+    def without(self, clause: Clause, asked: Range | None) -> Wanted:
+        """This, widened by one of its clauses and one of its ranges."""
+        clauses = tuple(one for one in self.clauses if one != clause)
+        return replace(self, clauses=clauses, ranges=tuple(one for one in self.ranges if one != asked))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core import signing
 from django.db.models import OuterRef, Subquery, Value
@@ -20,7 +21,7 @@ from catalog.search.facets import FACETS, RESOLUTIONS, minutes_up_to, split_toke
 from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.ranking import Ranking, stands_side_by_side
-from catalog.search.resolve import MODELS, Resolved, resolve, series_label, whole_words, with_words
+from catalog.search.resolve import MODELS, Resolved, resolve, series_label, whole_words, with_words, without_alternatives
 from catalog.selectors.kept import keep, library_version
 from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
@@ -29,7 +30,6 @@ from mam.lib.keyset import InvalidCursorError, keyset_page
 from mam.templatetags.mam_format import format_codec
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Collection
 
     from django.db.models import QuerySet
@@ -84,12 +84,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """One value of a facet: as it stands in a search (`codec:h264`), what it is called, and how many files have it."""
+    """One value of a facet: as it stands in a search (`codec:h264`), what it is called, and how many files have it.
+
+    `is_capped`: they were counted among the newest CAP matches, so there may be more.
+    """
 
     facet: Field
     value: str
     label: str
     count: int
+    is_capped: bool = False
 
     @property
     def term(self) -> Term:
@@ -99,7 +103,7 @@ class FacetValue:
                 text = f"{self.value}p"
             case Field.DURATION:
                 end = minutes_up_to(int(self.value))
-                text = f">={self.value}m" if end is None else f"{self.value}m..{end}m"
+                text = f"{self.value}m..{'' if end is None else f'{end}m'}"
             case _:
                 text = self.label if self.facet in MODELS else self.value
         return Term(text, self.facet)
@@ -159,7 +163,11 @@ def matching(files: QuerySet[MediaFile], words: str) -> QuerySet[MediaFile]:
 
 
 def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACETS) -> dict[Field, list[FacetValue]]:
-    """The most frequent values of each facet among the matches of `query`; of more than CAP matches those of CAP of them."""
+    """The most frequent values of each facet among the matches of `query`; of more than CAP matches those of CAP of them.
+
+    Of a field that may have any of several values (`Term.is_alternative`): among what matches whatever its value is, so that one more of
+    them can be chosen.
+    """
     require(user, VIEW_LIBRARY)
     version = library_version()
     return _label_all(_keep_counts(*_match(query), version, user), facets)
@@ -179,7 +187,11 @@ def propose(query: Query, resolved: Resolved) -> Query | None:
 # --- matching ---------------------------------------------------------------------------------------------------------
 def _match(query: Query, *, with_missing: bool = False) -> tuple[Resolved, Matches]:
     resolved = resolve(query, with_missing=with_missing)
-    return resolved, _with_phrases(resolved) if resolved.has_phrases else Matches(resolved.wanted)
+    return resolved, _matches_of(resolved)
+
+
+def _matches_of(resolved: Resolved) -> Matches:
+    return _with_phrases(resolved) if resolved.has_phrases else Matches(resolved.wanted)
 
 
 def _with_phrases(resolved: Resolved) -> Matches:
@@ -267,25 +279,43 @@ def _read_cursor(cursor: str | None) -> tuple[int, int | None, str | None]:
 
 
 # --- facets -----------------------------------------------------------------------------------------------------------
-def _keep_counts(resolved: Resolved, matches: Matches, version: Version | None, user: Reader) -> Counter[str]:
-    """Facet token -> how many of the matches have it."""
-    return keep(lambda: facet_counts.of(matches.some), version=version, user=user, about=("facets", _asked(resolved)))
+class _Counts(NamedTuple):
+    """Facet token -> how many files have it; `capped`: the facets that were counted among the newest CAP of more."""
+
+    of: Counter[str]
+    capped: frozenset[Field]
 
 
-def _label_all(counts: Counter[str], facets: Collection[Field]) -> dict[Field, list[FacetValue]]:
+def _keep_counts(resolved: Resolved, matches: Matches, version: Version | None, user: Reader) -> _Counts:
+    about = ("facets", _asked(resolved), resolved.alternatives)
+    return keep(lambda: _count(resolved, matches), version=version, user=user, about=about)
+
+
+def _count(resolved: Resolved, matches: Matches) -> _Counts:
+    found = facet_counts.of(matches.some)
+    capped: frozenset[Field] = frozenset(() if matches.is_complete else FACETS)
+    for facet in resolved.alternatives:
+        wider = _matches_of(without_alternatives(resolved, facet))
+        found = Counter({token: count for token, count in found.items() if split_token(token)[0] != facet})
+        found += facet_counts.of(wider.some, facet)
+        capped = capped - {facet} if wider.is_complete else capped | {facet}
+    return _Counts(found, capped)
+
+
+def _label_all(counts: _Counts, facets: Collection[Field]) -> dict[Field, list[FacetValue]]:
     by_facet: dict[Field, list[tuple[str, int]]] = {facet: [] for facet in FACETS if facet in facets}
-    for token, count in counts.most_common():
+    for token, count in counts.of.most_common():
         facet, value = split_token(token)
         if facet in by_facet and len(by_facet[facet]) < _FACET_VALUES:
             by_facet[facet].append((value, count))
-    return {facet: _labelled(facet, found) for facet, found in by_facet.items() if found}
+    return {facet: _labelled(facet, found, is_capped=facet in counts.capped) for facet, found in by_facet.items() if found}
 
 
-def _labelled(facet: Field, found: list[tuple[str, int]]) -> list[FacetValue]:
+def _labelled(facet: Field, found: list[tuple[str, int]], *, is_capped: bool) -> list[FacetValue]:
     if facet not in MODELS:
-        return [FacetValue(facet, value, _label(facet, value), count) for value, count in found]
+        return [FacetValue(facet, value, _label(facet, value), count, is_capped) for value, count in found]
     names = labels_of(facet, MODELS[facet]._default_manager.filter(pk__in=[int(value) for value, _ in found]))
-    return [FacetValue(facet, value, names[int(value)], count) for value, count in found if int(value) in names]
+    return [FacetValue(facet, value, names[int(value)], count, is_capped) for value, count in found if int(value) in names]
 
 
 def labels_of(field: Field, rows: QuerySet[Any]) -> dict[int, str]:

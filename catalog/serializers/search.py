@@ -39,6 +39,7 @@ class FacetValueSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # of the value, not of the field
     count = serializers.IntegerField()
+    is_capped = serializers.BooleanField(help_text="Counted among the newest 10,001 matches: there may be more.")
     term = serializers.CharField(help_text="To be added to `q`.")
 
 

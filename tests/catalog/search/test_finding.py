@@ -321,6 +321,62 @@ def test_facets_count_what_was_found_and_narrow_to_it(archive: dict[str, MediaFi
             assert parse(str(query.with_term(value.term))) == query.with_term(value.term)
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("codec:h264", {"h264 old", "h264 new"}),
+        ("codec:h264 codec:hevc", {"h264 old", "h264 new", "hevc old"}),
+        ("codec:x264 codec:nonsense year:2024", {"h264 new"}),
+        ("codec:h264 codec:hevc year:2019", {"h264 old", "hevc old"}),
+        ("codec:h264 codec:hevc -codec:hevc", {"h264 old", "h264 new"}),
+        ("codec:h264 codec:hevc tag:one tag:two", {"hevc old"}),
+        ("year:2019 year:2024..2026 tag:one", {"h264 new", "hevc old"}),
+        ("year:>2018 year:<2020", {"h264 old", "hevc old"}),
+        ("duration:1m..10m", {"h264 old"}),
+        ("duration:1m..10m duration:3h..", {"h264 old", "hevc old"}),
+        ("duration:1m..10m duration:10m duration:nonsense", {"h264 old", "h264 new"}),
+        ("duration:>=1m duration:<1h", {"h264 old", "h264 new"}),
+        ("size:1GB size:2GB", {"h264 old", "h264 new"}),
+        ("size:nonsense size:2GB", {"h264 new"}),
+        ("size:nonsense", set()),
+        ("is:present is:failed", {"hevc old"}),
+        ("catalog:nowhere", set()),
+        ("catalog:nowhere year:2024", set()),
+    ],
+)
+def test_several_values_of_a_field_mean_any_of_them(viewer: User, typed: str, expected: set[str]) -> None:
+    one, two = make_tag("one"), make_tag("two")
+    for codec, age, year, tags, minutes, gigabytes, state in (
+        ("h264", "old", 2019, [two], 5, 1, "done"),
+        ("h264", "new", 2024, [one], 11, 2, "done"),
+        ("hevc", "old", 2019, [one, two], 200, 3, "failed"),
+    ):
+        facts: Any = {"video_codec": codec, "duration_ms": minutes * 60_000, "size_bytes": gigabytes * 10**9, "probe_state": state}
+        make_file(f"{year}/{codec} {age}.mp4", tags=tags, **facts)
+    index.refresh_all()
+    found = selectors.search(user=viewer, query=parse(typed), limit=20)
+    assert {file.name.removesuffix(".mp4") for file in found.items} == expected
+
+
+@pytest.mark.parametrize("typed", ["final codec:hevc", '"final day" codec:hevc', "codec:hevc", "final codec:hevc year:2024"])
+def test_beside_a_chosen_value_the_others_say_what_they_would_add(viewer: User, typed: str) -> None:
+    for year, codec, count in ((2024, "h264", 3), (2024, "hevc", 2), (2023, "prores", 1)):
+        for number in range(count):
+            make_file(f"{year}/final day {codec} {number}.mp4", video_codec=codec)
+    index.refresh_all()
+    query = parse(typed)
+    for facet, values in selectors.list_facets(user=viewer, query=query, facets=[Field.CODEC, Field.YEAR, Field.CONTAINER]).items():
+        before = selectors.search(user=viewer, query=query, limit=20).count
+        for value in values:
+            if value.term in query.terms:
+                continue
+            after = selectors.search(user=viewer, query=query.with_term(value.term), limit=20).count
+            is_another = any(term.field is facet for term in query.terms)
+            assert after == (before + value.count if is_another else value.count), value
+    codecs = selectors.list_facets(user=viewer, query=query, facets=[Field.CODEC])[Field.CODEC]
+    assert {value.value for value in codecs} >= {"h264", "hevc"}
+
+
 def test_a_search_without_words_has_facets_too(archive: dict[str, MediaFile], viewer: User) -> None:
     facets = selectors.list_facets(user=viewer, query=parse(""), facets=[Field.KIND])
     assert [(value.value, value.count) for value in facets[Field.KIND]] == [("video", 7)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog.search import index
+from catalog.search import engines, index
 from tests.factories import make_catalog, make_file, make_player, make_series, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
@@ -107,6 +107,25 @@ def test_a_page_costs_as_many_queries_whatever_it_shows(person: Client, django_a
         page(person, "/search/facets/?q=final")
 
 
+def test_values_of_a_file_are_chosen_one_after_the_other(person: Client) -> None:
+    for codec in ("h264", "hevc", "prores"):
+        make_file(f"final {codec}.mp4", video_codec=codec)
+    index.refresh_all()
+    shown = page(person, "/search/facets/?q=final+codec:h264")
+    assert 'href="/search/?q=final"' in shown  # without the one that is chosen
+    assert 'href="/search/?q=final+codec%3Ah264+codec%3Ahevc"' in shown
+    assert shown.count('aria-current="true"') == 1
+
+
+def test_counts_that_may_be_more_say_so(person: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        make_file(f"final {number}.mp4")
+    index.refresh_all()
+    assert '<span class="facet-count">5</span>' in page(person, "/search/facets/?q=final")
+    monkeypatch.setattr(engines, "CAP", 3)
+    assert '<span class="facet-count">3+</span>' in page(person, "/search/facets/?q=final")
+
+
 # --- API --------------------------------------------------------------------------------------------------------------
 def test_the_api_gives_a_page_with_facets(viewer_api: APIClient) -> None:
     file = make_file("WSOP/2024/final.mp4")
@@ -116,7 +135,7 @@ def test_the_api_gives_a_page_with_facets(viewer_api: APIClient) -> None:
     assert (found["count"], found["is_capped"], found["sort"], found["problems"], found["proposal"]) == (2, False, "relevance", [], None)
     assert viewer_api.get("/api/v1/search/", {"q": "fnial"}).json()["taken_for"] == {"fnial": ["final"]}
     assert found["items"][0]["id"] == file.pk
-    assert found["facets"]["year"] == [{"value": "2024", "label": "2024", "count": 2, "term": "year:2024"}]
+    assert found["facets"]["year"] == [{"value": "2024", "label": "2024", "count": 2, "is_capped": False, "term": "year:2024"}]
     following = viewer_api.get("/api/v1/search/", {"q": "final", "limit": "1", "cursor": found["next"]}).json()
     assert following["items"][0]["name"] == "final two.mp4"
     assert following["next"] is None

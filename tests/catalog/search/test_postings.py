@@ -170,7 +170,7 @@ def test_a_range_is_looked_up_part_by_part(monkeypatch: pytest.MonkeyPatch) -> N
     for number, pk in enumerate(ids):
         MediaFile.objects.filter(pk=pk).update(size_bytes=number)
     index.refresh_all()
-    found = engine(Wanted(clauses=((("clip",),),), ranges=(Range("size_bytes", 2, 9),)))
+    found = engine(Wanted(clauses=((("clip",),),), ranges=(Range("size_bytes", ((2, 9),)),)))
     assert found.newest(100) == ids[8:1:-1]
     assert found.newest(2) == ids[8:6:-1]
     assert (len(found.newest(100)), len(found.newest(3))) == (7, 3)

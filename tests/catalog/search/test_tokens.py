@@ -109,8 +109,9 @@ def test_a_search_survives_being_written_down(typed: str) -> None:
 def test_a_search_is_narrowed_and_widened_again() -> None:
     query = parse("wsop year:2023")
     narrowed = query.with_term(Term("2024", Field.YEAR)).with_term(Term("bluff", Field.TAG)).with_term(Term("hero call", Field.TAG))
-    assert str(narrowed) == 'wsop year:2024 tag:bluff tag:"hero call"'
-    assert str(narrowed.without_term(Term("bluff", Field.TAG))) == 'wsop year:2024 tag:"hero call"'
+    assert str(narrowed) == 'wsop year:2023 year:2024 tag:bluff tag:"hero call"'
+    assert str(narrowed.without_term(Term("bluff", Field.TAG))) == 'wsop year:2023 year:2024 tag:"hero call"'
+    assert narrowed.with_term(Term("bluff", Field.TAG)) == parse('wsop year:2023 year:2024 tag:"hero call" tag:bluff')
     assert Query().with_term(Term("x")) == parse("x")
 
 
