@@ -38,7 +38,7 @@ class FacetValueSerializer(serializers.Serializer[Any]):
 
     value = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]  # of the value, not of the field
-    count = serializers.IntegerField()
+    count = serializers.IntegerField(help_text="Files that have it; beside another value of the same field in `q`, files it would add.")
     is_capped = serializers.BooleanField(help_text="Counted among the newest 10,001 matches: there may be more.")
     term = serializers.CharField(help_text="To be added to `q`.")
 

@@ -5,12 +5,14 @@ Making the SQL of a query with joins takes Django as long as the database takes 
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from django.db import NotSupportedError, connection
+from django.db.models.expressions import RawSQL
 
 from mam.lib.bulk import among
 
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
     from django.db.backends.utils import CursorWrapper
     from django.db.models import QuerySet
-    from django.db.models.expressions import RawSQL
 
 _planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # the driver's connection -> statements that it has, and their names
 _numbers = count()
+_IDS = object()
+_PLACE = re.compile("%([s%])")
 
 
 class Prepared:
@@ -36,21 +39,20 @@ class Prepared:
 
     def rows(self, ids: Iterable[int]) -> list[tuple[Any, ...]]:
         """What the query finds for these ids. One query."""
-        statement, places = self._statement
+        statement, params = self._statement
         (given,) = among(ids).params
+        values = [given if value is _IDS else value for value in params]
         with connection.cursor() as cursor:
-            if not (_can_prepare() and _executed(cursor, statement, given)):
-                cursor.execute(statement, [given] * places)
+            if not (_can_prepare() and _executed(cursor, statement, values)):
+                cursor.execute(statement, values)
             return list(cursor.fetchall())
 
     @cached_property
-    def _statement(self) -> tuple[str, int]:
-        """The SQL, and in how many places of it the ids stand. ValueError for a query with parameters of its own."""
-        nothing = among([])
-        statement, params = self._make(nothing).query.sql_with_params()
-        if set(params) != set(nothing.params):
-            raise ValueError("a prepared query has no parameters but its ids")
-        return statement, len(params)
+    def _statement(self) -> tuple[str, tuple[Any, ...]]:
+        """The SQL, and its parameters, _IDS where the ids stand."""
+        ids = RawSQL(among([]).sql, [_IDS])  # noqa: S611  (our own)
+        statement, params = self._make(ids).query.sql_with_params()
+        return statement, params
 
 
 def _can_prepare() -> bool:
@@ -62,10 +64,10 @@ def _can_prepare() -> bool:
     return connection.vendor == "postgresql" and is_plain
 
 
-def _executed(cursor: CursorWrapper, statement: str, given: str) -> bool:
+def _executed(cursor: CursorWrapper, statement: str, values: list[Any]) -> bool:
     """False where the plan is out of date, because a migration changed a column since; the next one is new."""
     try:
-        cursor.execute(f"EXECUTE {_plan(statement)}(%s)", [given])
+        cursor.execute(f"EXECUTE {_plan(statement)}({', '.join(['%s'] * len(values))})", values)
     except NotSupportedError:
         del _planned[connection.connection][statement]
         if connection.in_atomic_block:
@@ -74,12 +76,18 @@ def _executed(cursor: CursorWrapper, statement: str, given: str) -> bool:
     return True
 
 
+def _numbered(statement: str) -> str:
+    """With places as PostgreSQL writes them."""
+    numbers = count(1)
+    return _PLACE.sub(lambda place: f"${next(numbers)}" if place[1] == "s" else "%", statement)
+
+
 def _plan(statement: str) -> str:
     """The name of `statement` on this connection, which has it planned from now on. It outlives a transaction that is rolled back."""
     names = _planned.setdefault(connection.connection, {})
     if statement not in names:
         name = f"mam_{next(_numbers)}"
         with connection.wrap_database_errors:
-            connection.connection.execute(f"PREPARE {name} AS {statement.replace('%s', '$1').replace('%%', '%')}")
+            connection.connection.execute(f"PREPARE {name} AS {_numbered(statement)}")
         names[statement] = name
     return names[statement]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
-from django.db.models import Max, Q, Sum
+from django.db.models import CharField, Max, Q, Sum, Value
+from django.db.models.functions import Cast, Concat
 
 from catalog import selectors as library
 from catalog.choices import FileKind, SourceState
@@ -19,7 +20,7 @@ from mam.accounts.access import require
 from mam.jobs.models import ACTIVE, Job, JobState
 from mam.lib.prepared import Prepared
 from sync.choices import Action, Adapter, MatchReason, MatchStatus, PlanState, TargetState
-from sync.models import MatchCell, Plan, Target
+from sync.models import MatchCell, Plan, Target, TargetSource
 from sync.selectors.scope import VIEW
 
 if TYPE_CHECKING:
@@ -34,6 +35,24 @@ _REGISTERED = (*_SYNCED, MatchStatus.MOVED.value, MatchStatus.DELETED.value)
 _KEYS = ("catalog_id", "extension", "status", "reason", "action")
 _CELLS = Prepared(
     lambda ids: MatchCell.objects.filter(target_id__in=ids).order_by().values_list(*_KEYS).annotate(Sum("matches"), Sum("bytes"))
+)
+
+
+_JOBS = Prepared(
+    lambda ids: Job.objects.filter(
+        key__in=Target.objects.filter(pk__in=ids).values(key=Concat(Value(JOB_KEY.format(pk="")), Cast("pk", CharField()))),
+        state__in=ACTIVE,
+    ).values_list("pk")
+)
+_HELD = Prepared(lambda ids: Plan.objects.filter(target__in=ids, state=PlanState.HELD).order_by("-pk").values_list("pk")[:1])
+_TROUBLES = Prepared(
+    lambda ids: (
+        TargetSource.objects.filter(target__in=ids, is_included=True)
+        .annotate(held=Sum("source__holds__files", filter=Q(source__holds__decision=MissingHold.Decision.OPEN), default=0))
+        .filter(Q(source__state=SourceState.OFFLINE) | Q(held__gt=0))
+        .order_by("source__name")
+        .values_list("source__name", "source__state", "held")
+    )
 )
 
 
@@ -162,7 +181,7 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
     cells = _cells(target)
     files = _there(cells)
     jobs = list_target_jobs(target)
-    held_plan_id = Plan.objects.filter(target=target, state=PlanState.HELD).order_by("-pk").values_list("pk", flat=True).first()
+    held_plan_id = next((pk for (pk,) in _HELD.rows([target.pk])), None)
     troubles = _troubles(target)
     return Dashboard(
         target=target,
@@ -180,9 +199,9 @@ def get_dashboard(*, user: Reader, target: Target) -> Dashboard:
 
 
 def list_target_jobs(target: Target) -> list[Job]:
-    """Those that work on the target, then those that will."""
-    jobs = Job.objects.filter(key=JOB_KEY.format(pk=target.pk), state__in=ACTIVE)
-    return list(jobs.select_related("requested_by").order_by("-state", "pk"))
+    """Those that work on the target, then those that will. Mostly there are none."""
+    ids = [pk for (pk,) in _JOBS.rows([target.pk])]
+    return list(Job.objects.filter(pk__in=ids).select_related("requested_by").order_by("-state", "pk")) if ids else []
 
 
 def last_sync() -> str | None:
@@ -276,11 +295,7 @@ def _database_bytes() -> int:
 # --- the state --------------------------------------------------------------------------------------------------------
 def _troubles(target: Target) -> list[SourceTrouble]:
     """By name. One query."""
-    held = Sum("source__holds__files", filter=Q(source__holds__decision=MissingHold.Decision.OPEN), default=0)
-    published = target.sources.filter(is_included=True).annotate(held=held)
-    in_trouble = published.filter(Q(source__state=SourceState.OFFLINE) | Q(held__gt=0)).order_by("source__name")
-    rows = in_trouble.values_list("source__name", "source__state", "held")
-    return [SourceTrouble(name, state == SourceState.OFFLINE, int(count)) for name, state, count in rows]
+    return [SourceTrouble(name, state == SourceState.OFFLINE, int(count)) for name, state, count in _TROUBLES.rows([target.pk])]
 
 
 def _states(target: Target, jobs: list[Job], troubles: list[SourceTrouble], *, has_held_plan: bool) -> tuple[SyncState, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from catalog.models import Tag
@@ -71,7 +72,11 @@ def test_a_migration_that_changes_a_column_makes_a_new_plan() -> None:
                 cursor.execute(f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar({length})")
 
 
-def test_a_query_with_parameters_of_its_own_is_refused() -> None:
-    prepared = Prepared(lambda ids: Tag.objects.filter(pk__in=ids, name="bluff").values_list("name"))
-    with pytest.raises(ValueError, match="no parameters"):
-        prepared.rows([1])
+def test_it_keeps_what_else_is_asked() -> None:
+    tags = [make_tag(name) for name in ("bluff", "100 %", "[]", "50 %")]
+    prepared = Prepared(
+        lambda ids: Tag.objects.filter(name__contains="%", pk__gt=0).filter(Q(pk__in=ids, name__in=["bluff", "100 %"])).values_list("name")
+    )
+    for _ in range(8):
+        assert prepared.rows([tag.pk for tag in tags]) == [("100 %",)]
+        assert prepared.rows([tags[0].pk, tags[3].pk]) == []
