@@ -299,6 +299,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "mam.accounts.adapter.MfaAdapter"  # second-factor secrets are encrypted at rest
 MFA_TOTP_ISSUER = SITE_NAME
+SESSION_ENGINE = "mam.accounts.sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 
 # The left rail: address, label, icon, permission ("staff": whoever may enter the admin), keys, and the paths that belong to it.

@@ -9,7 +9,9 @@ from django.db.models import Q, Sum
 
 from catalog.choices import HERE, FileKind, Presence, ProbeState
 from catalog.models import Catalog, Series, SummaryCell
-from catalog.selectors.scope import visible
+from catalog.selectors.scope import VIEW_LIBRARY, visible
+from mam.accounts.access import require
+from mam.lib.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from catalog.selectors.scope import Reader
+
+_NAMES = Prepared(lambda ids: Catalog.objects.filter(pk__in=ids).order_by().values_list("pk", "name"))
 
 # By what files are counted: name -> column of the cube. Of a column that is 0 or "" there is none.
 DIMENSIONS = {
@@ -104,4 +108,5 @@ def summary(*, user: Reader, by: Sequence[str] = (), only: Mapping[str, Collecti
 
 def catalog_names(*, user: Reader, catalog_ids: Collection[int]) -> dict[int, str]:
     """What those of the catalogs that exist are called."""
-    return dict(visible(Catalog.objects.all(), user).filter(pk__in=catalog_ids).values_list("pk", "name"))
+    require(user, VIEW_LIBRARY)
+    return dict(_NAMES.rows(catalog_ids))

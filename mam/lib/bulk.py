@@ -173,10 +173,16 @@ def refresh_statistics(*, using: str = "default") -> None:
 
 def among(ids: Iterable[int], *, using: str = "default") -> RawSQL:
     """For `id__in=`: any number of ids as one parameter. Django takes some microseconds for each member of a list, in each statement."""
+    listed = [id_list(ids, using=using)]
     if connections[using].vendor == "postgresql":
-        # As text: psycopg takes as long for a list of numbers as Django.
-        return RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, ids))}}}"])
-    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(ids))])
+        return RawSQL("SELECT unnest(%s::bigint[])", listed)
+    return RawSQL("SELECT value FROM json_each(%s)", listed)
+
+
+def id_list(ids: Iterable[int], *, using: str = "default") -> str:
+    """What `among` gives the database: the ids as text, for psycopg takes as long for a list of numbers as Django."""
+    listed = ",".join(map(str, ids))
+    return f"{{{listed}}}" if connections[using].vendor == "postgresql" else f"[{listed}]"
 
 
 def in_order(rows: QuerySet[AnyModel], keys: Iterable[Any]) -> list[AnyModel]:

@@ -14,13 +14,14 @@ from weakref import WeakKeyDictionary
 from django.db import NotSupportedError, connection
 from django.db.models.expressions import RawSQL
 
-from mam.lib.bulk import among
+from mam.lib.bulk import among, id_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from django.db.backends.utils import CursorWrapper
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
+    from django.db.models.sql.compiler import SQLCompiler
 
 _planned: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()  # the driver's connection -> statements that it has, and their names
 _numbers = count()
@@ -29,30 +30,48 @@ _PLACE = re.compile("%([s%])")
 
 
 class Prepared:
-    """A query about some ids. `make`: the queryset of values, from what stands behind `__in=`. On the default database only.
+    """A query about some ids. `make`: the queryset, from what stands behind `__in=`. On the default database only."""
 
-    Values come as the driver gives them: times of SQLite have no zone (they are UTC), its decimals and JSON are texts.
-    """
-
-    def __init__(self, make: Callable[[RawSQL], QuerySet[Any, tuple[Any, ...]]]) -> None:
+    def __init__(self, make: Callable[[RawSQL], QuerySet[Any, Any]]) -> None:
         self._make = make
 
-    def rows(self, ids: Iterable[int]) -> list[tuple[Any, ...]]:
-        """What the query finds for these ids. One query."""
+    def rows(self, ids: Iterable[int] = ()) -> list[tuple[Any, ...]]:
+        """What the query, of values, finds for these ids. One query.
+
+        As the driver gives them: times of SQLite have no zone (they are UTC), its decimals and JSON are texts.
+        """
         statement, params = self._statement
-        (given,) = among(ids).params
+        given = id_list(ids)
         values = [given if value is _IDS else value for value in params]
         with connection.cursor() as cursor:
             if not (_can_prepare() and _executed(cursor, statement, values)):
                 cursor.execute(statement, values)
             return list(cursor.fetchall())
 
+    def objects(self, ids: Iterable[int] = ()) -> list[Any]:
+        """The objects that the query, of a model's rows alone, finds for these ids. One query."""
+        rows = self.rows(ids)
+        model, names, converters = self._columns
+        return [model.from_db(connection.alias, names, values) for values in self._compiler.apply_converters(rows, converters)]
+
+    @cached_property
+    def _compiler(self) -> SQLCompiler:
+        ids = RawSQL(among([]).sql, [_IDS])  # noqa: S611  (our own)
+        compiler: SQLCompiler = self._make(ids).query.get_compiler(connection.alias)
+        return compiler
+
     @cached_property
     def _statement(self) -> tuple[str, tuple[Any, ...]]:
         """The SQL, and its parameters, _IDS where the ids stand."""
-        ids = RawSQL(among([]).sql, [_IDS])  # noqa: S611  (our own)
-        statement, params = self._make(ids).query.sql_with_params()
+        statement, params = self._compiler.as_sql()
         return statement, params
+
+    @cached_property
+    def _columns(self) -> tuple[type[Model], list[str], dict[int, Any]]:
+        """Whose rows they are, their attributes, and what makes Python's values of them."""
+        columns = [column for column, *_ in self._compiler.select]
+        names = [column.target.attname for column in columns]
+        return self._compiler.klass_info["model"], names, self._compiler.get_converters(columns)
 
 
 def _can_prepare() -> bool:
@@ -67,7 +86,8 @@ def _can_prepare() -> bool:
 def _executed(cursor: CursorWrapper, statement: str, values: list[Any]) -> bool:
     """False where the plan is out of date, because a migration changed a column since; the next one is new."""
     try:
-        cursor.execute(f"EXECUTE {_plan(statement)}({', '.join(['%s'] * len(values))})", values)
+        places = f"({', '.join(['%s'] * len(values))})" if values else ""
+        cursor.execute(f"EXECUTE {_plan(statement)}{places}", values)
     except NotSupportedError:
         del _planned[connection.connection][statement]
         if connection.in_atomic_block:

@@ -24,6 +24,7 @@ from catalog.services.common import change, check_access, clean_name, lock, name
 from ingest.demo import is_demo
 from mam.accounts.services import record_audit
 from mam.lib import secrets
+from mam.lib.prepared import Prepared
 from mam.lib.secrets import CredentialsUnreadableError
 from sync import errors
 from sync.choices import Adapter, HistoryEvent, HistorySide, TargetState
@@ -53,6 +54,7 @@ _EXTENSION = re.compile(r"[a-z0-9]{1,10}")
 _OPTIONS = {"project": re.compile(r"[a-z0-9.:-]{1,100}"), "database": re.compile(r"\(default\)|[a-z0-9-]{1,63}")}  # of Firestore
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\:*?\"<>|]+")
+_FIRST = Prepared(lambda _ids: Target.objects.order_by("pk")[:1])
 _KEY_MAX = 20_000  # characters of a service account's key
 _URL_MAX = 2_000
 
@@ -121,7 +123,8 @@ def renew_webhook_secret(*, target: Target, user: User | None) -> str:
 
 def ensure_default_target() -> Target:
     """The first target; made if there is none. Of several that make it at once one does."""
-    return Target.objects.order_by("pk").first() or Target.objects.get_or_create(name=DEFAULT_NAME)[0]
+    first: list[Target] = _FIRST.objects()
+    return first[0] if first else Target.objects.get_or_create(name=DEFAULT_NAME)[0]
 
 
 def unsealed(token: str) -> str:

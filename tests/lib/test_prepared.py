@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection, transaction
 from django.db.models import Q
+from django.forms import model_to_dict
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from catalog.models import Tag
 from mam.lib.prepared import Prepared
+from sync.models import Target
 from tests.factories import make_tag
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,3 +85,46 @@ def test_it_keeps_what_else_is_asked() -> None:
     for _ in range(8):
         assert prepared.rows([tag.pk for tag in tags]) == [("100 %",)]
         assert prepared.rows([tags[0].pk, tags[3].pk]) == []
+
+
+def test_objects_are_as_djangos() -> None:
+    target = Target.objects.create(name="OTT", options={"project": "poker", "names": ["가", "나"]}, last_sync_at=timezone.now())
+    other = Target.objects.create(name="Other")
+    prepared = Prepared(lambda ids: Target.objects.filter(pk__in=ids).order_by("pk"))
+    for _ in range(8):
+        with CaptureQueriesContext(connection) as queries:
+            found = prepared.objects([other.pk, target.pk])
+        assert len(queries) == 1
+        assert found == [target, other]
+        assert [model_to_dict(one) for one in found] == [model_to_dict(one) for one in Target.objects.order_by("pk")]
+        assert found[0].last_sync_at == target.last_sync_at
+    found[0].name = "OTT 2"
+    found[0].save()  # it is known to be in the database
+    assert [one.name for one in prepared.objects([target.pk])] == ["OTT 2"]
+    assert prepared.objects([]) == []
+
+
+def test_it_may_be_about_no_ids() -> None:
+    first = make_tag("bluff")
+    make_tag("call")
+    prepared = Prepared(lambda _ids: Tag.objects.order_by("pk").values_list("name")[:1])
+    assert [prepared.rows() for _ in range(8)] == [[("bluff",)]] * 8
+    assert Prepared(lambda _ids: Tag.objects.filter(name__gt="").order_by("pk")[:1]).objects() == [first]
+    assert Prepared(lambda _ids: Tag.objects.order_by("pk")).rows()[0][0] == first.pk  # nothing to fill in at all
+
+
+def test_another_thread_reads_by_its_own_connection() -> None:
+    target = Target.objects.create(name="OTT", options={"a": 1}, last_sync_at=timezone.now())
+    prepared = Prepared(lambda ids: Target.objects.filter(pk__in=ids))
+    assert prepared.objects([target.pk]) == [target]
+
+    def read() -> tuple[list[Target], int]:
+        try:
+            return prepared.objects([target.pk]), id(connection.connection)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        found, theirs = threads.submit(read).result()
+    assert [(one.options, one.last_sync_at) for one in found] == [({"a": 1}, target.last_sync_at)]
+    assert theirs != id(connection.connection)
