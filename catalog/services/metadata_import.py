@@ -98,21 +98,18 @@ def apply_import(*, found: MetadataImport, digest: str, user: User | None, is_he
         raise ImportNotAsShownError
     row.goal = MetadataGoal.APPLY
     audit(user, "metadata_import.apply", row, {}, {"name": row.name, "digest": row.digest, "files": row.planned_files})
-    if not is_here:
-        return _go(row, user)
-    row.save()
-    return row
+    return _go(row, user, is_here=is_here)
 
 
 @transaction.atomic
-def undo_import(*, found: MetadataImport, user: User | None) -> MetadataImport:
-    """Have what was applied taken back, also while it is being done. What others changed since then stays."""
+def undo_import(*, found: MetadataImport, user: User | None, is_here: bool = False) -> MetadataImport:
+    """Have what was applied taken back, also while it is being done. What others changed since then stays. `is_here`: as above."""
     row = _lock_own(found, user)
     if not row.may_be_undone:
         raise ImportNotAsShownError
     row.goal = MetadataGoal.UNDO
     audit(user, "metadata_import.undo", row, {}, {"name": row.name, "files": row.changed_files})
-    return _go(row, user)
+    return _go(row, user, is_here=is_here)
 
 
 @transaction.atomic
@@ -129,7 +126,10 @@ def _lock_own(found: MetadataImport, user: User | None) -> MetadataImport:
     return row
 
 
-def _go(row: MetadataImport, user: User | None) -> MetadataImport:
+def _go(row: MetadataImport, user: User | None, *, is_here: bool = False) -> MetadataImport:
+    if is_here:
+        row.save()
+        return row
     settle_soon(row, kind=IMPORT_JOB, params={"import_id": row.pk}, page="catalog:metadata_import_detail", user=user)
     return row
 

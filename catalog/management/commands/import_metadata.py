@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.translation import gettext
 
+from catalog.models import MetadataImport
 from catalog.selectors import metadata
 from catalog.services import metadata_import as imports
 from mam.lib.errors import MamError
@@ -18,30 +19,51 @@ from mam.templatetags.mam_format import message_text
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-    from catalog.models import MetadataImport
-
 
 class Command(BaseCommand):
     help = "Read curated metadata from a CSV file. Prints every problem by line; changes something only with --apply."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("file", type=Path, metavar="FILE", nargs="?")
+        what.add_argument("--undo", type=int, metavar="NUMBER", help="take back what --apply did, by the number that it printed")
         parser.add_argument("--apply", action="store_true", help="apply the lines that have no problem")
 
-    def handle(self, *args: Any, file: Path, apply: bool, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path | None, undo: int | None, apply: bool, **options: Any) -> None:
+        if file is not None:
+            self._import(file, apply=apply)
+        elif undo is not None:
+            self._undo(undo)
+
+    def _import(self, file: Path, *, apply: bool) -> None:
         try:
             with file.open("rb") as stream:
                 found = imports.store(stream=stream, name=file.name, user=None)
         except (OSError, MamError) as error:
             raise CommandError(str(error)) from error
+        is_applied = False
         try:
             self._settle(found, gettext("Checking"))
             if apply and found.may_be_applied:
                 imports.apply_import(found=found, digest=found.digest, user=None, is_here=True)
+                is_applied = True
+                self.stdout.write(gettext("To take it back: manage.py import_metadata --undo %(number)s") % {"number": found.pk})
                 self._settle(found, gettext("Applying"))
             self._report(found, apply=apply)
         finally:
-            found.delete()  # nobody's: no page shows it
+            if not is_applied:
+                found.delete()  # nobody's: no page shows it
+
+    def _undo(self, number: int) -> None:
+        found = MetadataImport.objects.filter(pk=number, requested_by=None).first()
+        if found is None:
+            raise CommandError(gettext("No import by this command has the number %(number)s.") % {"number": number})
+        files = found.changed_files
+        if found.may_be_undone:
+            imports.undo_import(found=found, user=None, is_here=True)
+        self._settle(found, gettext("Undoing"))  # also one that somebody interrupted
+        self.stdout.write(gettext("Taken back: %(files)s files.") % {"files": files})
+        found.delete()
 
     def _settle(self, found: MetadataImport, text: str) -> None:
         with progress_bar() as bar:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.http import StreamingHttpResponse
 from django.urls import reverse
 
@@ -19,6 +19,7 @@ from catalog.search import index
 from catalog.search.query import parse
 from catalog.selectors import metadata
 from catalog.services import metadata_import
+from catalog.services.metadata_apply import apply_changes
 from mam.accounts.errors import PermissionDeniedError
 from mam.jobs.testing import run_pending
 from tests.bodies import body_of
@@ -191,6 +192,47 @@ def test_the_commands_export_check_and_apply(indexed: list[MediaFile], tmp_path:
     call_command("import_metadata", file, apply=True)
     indexed[0].refresh_from_db()
     assert indexed[0].title == "x"
+    number = MetadataImport.objects.get().pk
+    assert f"--undo {number}" in capsys.readouterr().out
     file.write_bytes(table("id,title", f"{indexed[0].pk},y"))
     call_command("import_metadata", file)
+    assert [found.pk for found in MetadataImport.objects.all()] == [number]
+    call_command("import_metadata", undo=number)
+    indexed[0].refresh_from_db()
+    assert indexed[0].title == ""
     assert not MetadataImport.objects.exists()
+
+
+def test_an_import_by_the_command_that_was_interrupted_is_taken_back(
+    indexed: list[MediaFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "some.csv"
+    file.write_bytes(table("id,title", f"{indexed[0].pk},x", f"{indexed[1].pk},y"))
+    monkeypatch.setattr(metadata_import, "PART_LINES", 1)
+    done: list[Any] = []
+
+    def apply_one(plan: Any, user: Any) -> Any:
+        if done:
+            raise KeyboardInterrupt
+        done.append(apply_changes(plan, user))
+        return done[0]
+
+    monkeypatch.setattr(metadata_import, "apply_changes", apply_one)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("import_metadata", file, apply=True)
+    titles = MediaFile.objects.filter(title__in="xy").values_list("title", flat=True)
+    assert list(titles.all()) == ["x"]
+    call_command("import_metadata", undo=MetadataImport.objects.get().pk)
+    assert not titles.all().exists()
+    assert not MetadataImport.objects.exists()
+
+
+def test_only_what_the_command_did_is_taken_back_by_it(indexed: list[MediaFile], operator: User, tmp_path: Path) -> None:
+    found = metadata_import.upload(stream=io.BytesIO(table("id,title", f"{indexed[0].pk},x")), name="mine.csv", user=operator)
+    for number in (found.pk, found.pk + 1):
+        with pytest.raises(CommandError, match=str(number)):
+            call_command("import_metadata", undo=number)
+    with pytest.raises(CommandError):
+        call_command("import_metadata")
+    with pytest.raises(CommandError):
+        call_command("import_metadata", tmp_path / "a.csv", undo=1)
