@@ -47,6 +47,22 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "known_postings", KnownPostings())
 
 
+@pytest.mark.parametrize("count", [0, 1, 900, 1100, 20_000, 150_000])
+@pytest.mark.parametrize("newest", [1.0, 0.1], ids=["of all", "of the newest"])
+def test_facets_are_counted_alike_among_few_and_many(count: int, newest: float) -> None:
+    dice, end = random.Random(count), 200_000
+    files = BitMap(dice.sample(range(int(end * (1 - newest)), end), min(count, int(end * newest))))
+    having = {
+        "tag_1": BitMap(dice.sample(range(end), 700)),
+        "year_2024": BitMap(dice.sample(range(end), 90_000)),
+        "kind_video": BitMap(range(end)),
+        "player_1": BitMap([end - 1]),
+        "player_2": BitMap(),
+    }
+    counts = {token: len(set(some) & set(files)) for token, some in having.items()}
+    assert postings.count_each(files, having, end=end) == {token: number for token, number in counts.items() if number}
+
+
 def test_whatever_changes_they_count_what_the_entries_hold() -> None:
     dice, ids = random.Random(7), make_files(30)
     chosen = [make_tag(name) for name in ("Bluff", "Cooler", "Hero")]
