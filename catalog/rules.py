@@ -38,7 +38,6 @@ _PART = re.compile(
 )
 # The shortest of each, in folded text: most names have none, and of the others only what follows is searched.
 _MAYBE_PART = re.compile(r"p(?:art|t)|cd|d(?:[iı]\u0307?)s[ck]|파트|부")  # "İ" folded is two characters
-_BEFORE_PART = len("[제 123")  # characters that may stand before that
 _DASHES = re.compile(r"\s-(?:\s-)+(?=\s|$)")
 _EDGES = " -–—_.,"
 _LANGUAGE_SUFFIX = re.compile(r"[._\-][a-z]{2,3}(?:[_\-][a-z]{2,4})?(?:[._\-](?:forced|sdh|cc))?$", re.IGNORECASE)
@@ -115,7 +114,7 @@ def split_part(stem: str) -> tuple[str, int | None]:
     folded, found = text.fold(stem), None
     hint = _MAYBE_PART.search(folded)
     if hint is not None:
-        start = max(0, hint.start() - _BEFORE_PART) if stem.isascii() else 0  # folding others may move them
+        start = max(0, hint.start() - len("[")) if stem.isascii() else 0  # Hangul has more before it, and folding may move it
         for found in _PART.finditer(stem, start):  # noqa: B007  (the last one counts)
             pass
     if found is None:

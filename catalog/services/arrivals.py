@@ -77,7 +77,7 @@ class Placer:
         files = list(names)
         arrivals = [arrival_of(name) for name in files]
         targets = self._targets(folder_path, [name for name, one in zip(files, arrivals, strict=True) if one.kind in PLACED_KINDS])
-        placed = [one._replace(target=next(targets)) if one.kind in PLACED_KINDS else one for one in arrivals]
+        placed = [Arrival(*one[:-1], next(targets)) if one.kind in PLACED_KINDS else one for one in arrivals]
         return Foreseen(self.rules, folder_path, placed)
 
     def _targets(self, folder_path: str, names: Iterable[str]) -> Iterator[Target]:

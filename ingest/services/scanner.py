@@ -167,10 +167,14 @@ class Scanner:
                 future.cancel()
 
     def _most_under_way(self) -> int:
-        """Batches of directories handed to the threads: enough that they have the next one while this one is registered."""
-        a_batch = int(BATCH_ENTRIES / (self.entries_per_directory * ASKED_AT_ONCE))
+        """Batches of directories handed to the threads: enough that they are never done while what they listed before is registered.
+
+        They would be, of no more than that: the first statements wait for the interpreter, which they hold, and while the long ones
+        run without it they would have nothing to do.
+        """
+        ahead = int(2 * BATCH_ENTRIES / (self.entries_per_directory * ASKED_AT_ONCE))
         least = self.source.parallelism + 1
-        return max(least, min(a_batch, 4 * least))
+        return max(least, min(ahead, 8 * least))
 
     def _tell_pace(self) -> None:
         if self.pace.is_slowed != self.is_slowed:
@@ -256,7 +260,8 @@ class Scanner:
         with self.ctx.publish():
             result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone, placer=self.placer)
             self._count(len(listings), result)
-        placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
+        if result.arrived_ids:
+            placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
         self.frontier.extend(self._wanted_folders(result.subfolders))
         self.ctx.progress(self.scan.files, self._expected(), unit="files", note=self._where(listings[-1].folder_id))
 
