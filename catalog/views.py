@@ -93,16 +93,20 @@ def _sort_of(request: MemberRequest, orders: Mapping[str, tuple[str, ...]], defa
     return sort if sort in orders else default
 
 
-def _page_after(cursor: str | None, files: QuerySet[Any], order: tuple[str, ...], *, is_small: bool = False) -> KeysetPage[Any]:
-    """First which files, then what is shown of them: a database that has to sort them sorts narrow rows."""
+def _page_after(
+    cursor: str | None, files: QuerySet[Any], order: tuple[str, ...], *, rows: QuerySet[Any] | None = None, is_small: bool = False
+) -> KeysetPage[Any]:
+    """First which files, then what is shown of them: a database that has to sort them sorts narrow rows. `rows`: as of `jump`."""
     keys = files.order_by().select_related(None).prefetch_related(None).values(*{"id", *(name.removeprefix("-") for name in order)})
     page = keyset_page(keys, order, cursor, PAGE_SIZE, is_small=is_small)
-    return KeysetPage(in_order(files, (row["id"] for row in page.items)), page.next, page.previous)
+    found = in_order(files if rows is None else rows, (row["id"] for row in page.items))
+    return KeysetPage(found, page.next, page.previous)
 
 
 def _folder_page(request: MemberRequest, folder: Folder, total: int) -> dict[str, Any]:
     """The page of a folder's `total` files: by its cursor, else by its number. Beside a cursor the number is only shown."""
     version, files = library_version(), selectors.list_folder_files(user=request.user, folder=folder)
+    rows = selectors.list_files(user=request.user).select_related(None)  # SQLite would look for the keys among all of the folder
     sort, cursor = _sort_of(request, FOLDER_ORDERS, "name"), request.GET.get("cursor")
     asked, pages = request.GET.get("page", ""), max(1, -(-total // PAGE_SIZE))
     number = min(max(int(asked[:9]), 1), pages) if asked.isascii() and asked.isdigit() else 1
@@ -111,11 +115,11 @@ def _folder_page(request: MemberRequest, folder: Folder, total: int) -> dict[str
 
     def make() -> KeysetPage[Any]:
         if number > 1 and not cursor:
-            return jump(files, FOLDER_ORDERS[sort], number, PAGE_SIZE, total, is_small=is_small)
-        return _page_after(cursor, files, FOLDER_ORDERS[sort], is_small=is_small)
+            return jump(files, FOLDER_ORDERS[sort], number, PAGE_SIZE, total, rows=rows, is_small=is_small)
+        return _page_after(cursor, files, FOLDER_ORDERS[sort], rows=rows, is_small=is_small)
 
     about = ("folder", folder.pk, folder.listed_at, total, sort, cursor, number)
-    page = keep_page(make, files, version=version, user=request.user, about=about)
+    page = keep_page(make, rows, version=version, user=request.user, about=about)
     return {"page": page, "sort": sort, "sorts": list(FOLDER_ORDERS), "number": number, "pages": pages}
 
 

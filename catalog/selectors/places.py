@@ -70,4 +70,4 @@ def list_subfolders(*, user: Reader, folder: Folder, with_missing: bool = True) 
 
 def list_folder_files(*, user: Reader, folder: Folder) -> QuerySet[MediaFile]:
     """The files directly in `folder`, missing ones too, by FILE_ORDER (the index of the folder), for keyset pages."""
-    return visible(MediaFile.objects.select_related("folder"), user).filter(folder=folder).order_by("name_key", "id")
+    return visible(MediaFile.objects.all(), user).filter(folder=folder).order_by("name_key", "id")

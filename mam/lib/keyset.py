@@ -202,6 +202,7 @@ def jump(
     size: int,
     total: int,
     *,
+    rows: QuerySet[T] | None = None,
     is_small: bool = False,
     unchanged: Hashable | None = None,
 ) -> KeysetPage[T]:
@@ -209,11 +210,12 @@ def jump(
 
     A deferred join: keys are counted off along an index over `ordering`, from the nearer end of `total` rows, and only the rows of
     the page are read. Beyond the last page it is the last one. With a wrong `total` a page begins some rows from where it should.
-    `is_small`: as of `keyset_page`. `unchanged`: what tells this list, in this order and as it is now, from all others; then pages are
+    `rows`: from which the page is read by its keys, unless from `queryset`, whose conditions may have an index that leads a database past
+    the keys. `is_small`: as of `keyset_page`. `unchanged`: what tells this list, in this order and as it is now, from all others; then pages are
     also counted off from pages that were read before.
     """
     columns = _columns_of(queryset, ordering)
-    walked, rows = (_sorted(columns), _sortable(queryset, columns)) if is_small else (columns, queryset)
+    walked, sortable = (_sorted(columns), _sortable(queryset, columns)) if is_small else (columns, queryset)
     pages = max(1, -(-total // size))
     start = (min(max(number, 1), pages) - 1) * size
     count = min(size, max(total - start, 0))
@@ -223,10 +225,10 @@ def jump(
     last, last_values = after or (total, None)
     if last - end < start - first:
         backward = [column.reversed() for column in walked]
-        keys = _keys_from(rows, backward, last_values, last - end, count)[::-1]
+        keys = _keys_from(sortable, backward, last_values, last - end, count)[::-1]
     else:
-        keys = _keys_from(rows, walked, first_values, start - first, count)
-    items = in_order(queryset, keys)
+        keys = _keys_from(sortable, walked, first_values, start - first, count)
+    items = in_order(queryset if rows is None else rows, keys)
     if unchanged is not None and len(items) == count > 0:
         landmarks.note(unchanged, ((place, _values_of(columns, item)) for place, item in ((start, items[0]), (end, items[-1]))))
     return KeysetPage(

@@ -185,6 +185,19 @@ def test_a_page_by_its_number_is_the_page_that_paging_comes_to(
     assert jump(Job.objects.all(), ordering, number + 5, size, len(rows)) == walked  # beyond the last
 
 
+def test_the_rows_of_a_page_are_read_by_their_keys_alone() -> None:
+    make_jobs([{"kind": "ab"[number % 2]} for number in range(9)])
+    some = Job.objects.filter(kind="a")
+
+    with CaptureQueriesContext(connection) as queries:
+        page = jump(some, ["id"], 2, 2, 5, rows=Job.objects.all())
+
+    assert page == jump(some, ["id"], 2, 2, 5)
+    keys, rows = (query["sql"].partition(" WHERE ")[2] for query in queries)
+    assert "kind" in keys
+    assert "kind" not in rows
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     rows=JOBS,
