@@ -136,8 +136,6 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
     any_of: defaultdict[Field | Term, list[Clause | Range]] = defaultdict(list)
     for term in query.terms:
         asked = _field(term) if term.field else _words(term, found)
-        if term.is_excluded and isinstance(asked, Range):
-            asked = None
         if asked is None:
             found.problems.append(_senseless(term))
             asked = _NOTHING
@@ -254,13 +252,17 @@ def _meant(piece: str, found: Resolved) -> list[Tokens]:
 
 # --- fields -----------------------------------------------------------------------------------------------------------
 def _field(term: Term) -> Clause | Range | None:
-    """The facets of which a file has to have one, or the range it has to lie in; None: the value makes no sense."""
+    """The facets of which a file has to have one, or must have none if the term is excluded, or the range it has to lie in, with what is
+    excluded left out already; None: the value makes no sense.
+    """
     value = text.fold(term.text)
     match term.field:
         case Field.DURATION | Field.SIZE as name:
             column, read = _RANGES[name]
             found = values.bounds(value, read, is_rough=True)
-            return None if found is None else Range(column, (found,))
+            if found is None:
+                return None
+            return Range.outside(column, *found) if term.is_excluded else Range(column, (found,))
         case Field.RESOLUTION | Field.YEAR as name:
             steps, read = _STEPS[name]
             found = values.bounds(value, read)

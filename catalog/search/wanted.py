@@ -16,6 +16,11 @@ class Range:
     column: str
     spans: tuple[Bounds, ...]
 
+    @classmethod
+    def outside(cls, column: str, low: int | None, high: int | None) -> Range:
+        """Below `low`, or from `high` on."""
+        return cls(column, tuple(span for span in ((None, low), (high, None)) if span != (None, None)))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -211,8 +211,8 @@ def jump(
     A deferred join: keys are counted off along an index over `ordering`, from the nearer end of `total` rows, and only the rows of
     the page are read. Beyond the last page it is the last one. With a wrong `total` a page begins some rows from where it should.
     `rows`: from which the page is read by its keys, unless from `queryset`, whose conditions may have an index that leads a database past
-    the keys. `is_small`: as of `keyset_page`. `unchanged`: what tells this list, in this order and as it is now, from all others; then pages are
-    also counted off from pages that were read before.
+    the keys. `is_small`: as of `keyset_page`. `unchanged`: what tells this list, in this order and as it is now, from all others; then
+    pages are also counted off from pages that were read before.
     """
     columns = _columns_of(queryset, ordering)
     walked, sortable = (_sorted(columns), _sortable(queryset, columns)) if is_small else (columns, queryset)

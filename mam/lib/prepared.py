@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import NotSupportedError, connection
@@ -29,6 +29,14 @@ _IDS = object()
 _PLACE = re.compile("%([s%])")
 
 
+class _Made(NamedTuple):
+    """A query as Django puts it."""
+
+    compiler: SQLCompiler
+    statement: str
+    params: tuple[Any, ...]  # _IDS where the ids stand
+
+
 class Prepared:
     """A query about some ids. `make`: the queryset, from what stands behind `__in=`. On the default database only."""
 
@@ -40,38 +48,31 @@ class Prepared:
 
         As the driver gives them: times of SQLite have no zone (they are UTC), its decimals and JSON are texts.
         """
-        statement, params = self._statement
         given = id_list(ids)
-        values = [given if value is _IDS else value for value in params]
+        values = [given if value is _IDS else value for value in self._made.params]
         with connection.cursor() as cursor:
-            if not (_can_prepare() and _executed(cursor, statement, values)):
-                cursor.execute(statement, values)
+            if not (_can_prepare() and _executed(cursor, self._made.statement, values)):
+                cursor.execute(self._made.statement, values)
             return list(cursor.fetchall())
 
     def objects(self, ids: Iterable[int] = ()) -> list[Any]:
         """The objects that the query, of a model's rows alone, finds for these ids. One query."""
-        rows = self.rows(ids)
+        compiler = self._made.compiler
         model, names, converters = self._columns
-        return [model.from_db(connection.alias, names, values) for values in self._compiler.apply_converters(rows, converters)]
+        return [model.from_db(connection.alias, names, values) for values in compiler.apply_converters(self.rows(ids), converters)]
 
     @cached_property
-    def _compiler(self) -> SQLCompiler:
-        ids = RawSQL(among([]).sql, [_IDS])  # noqa: S611  (our own)
-        compiler: SQLCompiler = self._make(ids).query.get_compiler(connection.alias)
-        return compiler
-
-    @cached_property
-    def _statement(self) -> tuple[str, tuple[Any, ...]]:
-        """The SQL, and its parameters, _IDS where the ids stand."""
-        statement, params = self._compiler.as_sql()
-        return statement, params
+    def _made(self) -> _Made:  # all of it at once: several threads may be the first
+        compiler = self._make(RawSQL(among([]).sql, [_IDS])).query.get_compiler(connection.alias)  # noqa: S611  (our own)
+        return _Made(compiler, *compiler.as_sql())
 
     @cached_property
     def _columns(self) -> tuple[type[Model], list[str], dict[int, Any]]:
         """Whose rows they are, their attributes, and what makes Python's values of them."""
-        columns = [column for column, *_ in self._compiler.select]
+        compiler = self._made.compiler
+        columns = [column for column, *_ in compiler.select]
         names = [column.target.attname for column in columns]
-        return self._compiler.klass_info["model"], names, self._compiler.get_converters(columns)
+        return compiler.klass_info["model"], names, compiler.get_converters(columns)
 
 
 def _can_prepare() -> bool:

@@ -111,6 +111,10 @@ def names(archive: dict[str, MediaFile], viewer: User, typed: str, **options: An
         ("duration:1h..1h2m", {"day1"}),
         ("duration:10m..30m", {"korean"}),
         ("size:>2GB", {"day1"}),
+        ("-duration:<=5m -duration:>1h", {"korean"}),
+        ("duration:<1h -duration:20m", {"camel", "ivey", "placed", "titled"}),
+        ("wsop -size:>2GB -year:2024", {"korean"}),
+        ("final table -size:99999999999999999TB", {"camel", "placed", "draft"}),
         ('tag:"hero call"', {"placed"}),
         ("player:ivey", {"ivey"}),
         ("player:아이비", {"ivey"}),
@@ -125,14 +129,14 @@ def test_what_was_typed_finds_what_was_meant(archive: dict[str, MediaFile], view
 
 
 @pytest.mark.parametrize(
-    "typed", ["tag:nothing", "catalog:nothing", "series:nothing", "is:strange", "duration:soon", "kind:book", "-size:>1GB", "hls:maybe"]
+    "typed", ["tag:nothing", "catalog:nothing", "series:nothing", "is:strange", "duration:soon", "kind:book", "-size:large", "hls:maybe"]
 )
 def test_a_value_that_means_nothing_finds_nothing_and_says_so(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
     found = selectors.search(user=viewer, query=parse(typed), limit=10)
     assert (found.items, len(found.resolved.problems)) == ([], 1)
 
 
-@pytest.mark.parametrize("typed", ["size:>10000000TB", "duration:>9999999999999h", "-size:99999999999999999TB"])
+@pytest.mark.parametrize("typed", ["size:>10000000TB", "duration:>9999999999999h", "size:99999999999999999TB"])
 def test_numbers_beyond_all_measure_find_nothing(archive: dict[str, MediaFile], viewer: User, typed: str) -> None:
     assert names(archive, viewer, typed) == []
     assert selectors.list_facets(user=viewer, query=parse(typed)) == {}
