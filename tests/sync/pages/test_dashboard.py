@@ -75,7 +75,7 @@ def test_catalogs_and_file_types_are_bars_that_lead_to_the_table(viewer: Client,
 
 def test_small_catalogs_are_shown_together(viewer: Client, archive: Archive) -> None:
     for number in range(15):
-        series = make_series(make_catalog(f"catalog {number}"))
+        series = make_series(make_catalog(f"small {number}"))
         make_file(f"{number}/{number}.mp4", source=Source.objects.get(), content=series.contents.create(title=str(number), key=str(number)))
     match_all()
     bars = viewer.get(HOME).context["catalogs"]
