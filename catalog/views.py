@@ -280,13 +280,12 @@ def search_facets(request: MemberRequest) -> HttpResponse:
     query = parse(request.GET.get("q", ""))
     groups = []
     for facet, found in selectors.list_facets(user=request.user, query=query).items():
-        chosen = [value for value in found if value.term in query.terms]
         options = [
             {
                 "label": value.label,
                 "count": f"{format_number(value.count)}{'+' if value.is_capped else ''}",
-                "is_selected": value in chosen,
-                "href": _search_url(query.without_term(value.term) if value in chosen else query.with_term(value.term), request),
+                "is_selected": value.is_chosen,
+                "href": _search_url(value.toggled(query), request),
             }
             for value in found
         ]

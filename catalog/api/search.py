@@ -44,7 +44,9 @@ class SearchView(APIView):
             "count": found.count,
             "is_capped": found.is_capped,
             "sort": found.sort,
-            "facets": {facet: FacetValueSerializer(values, many=True).data for facet, values in found.facets.items()},
+            "facets": {
+                facet: FacetValueSerializer(values, many=True, context={"query": query}).data for facet, values in found.facets.items()
+            },
             "problems": [gettext(problem.why) % problem.params for problem in found.resolved.problems],
             "taken_for": found.resolved.meant,
             "proposal": str(proposal) if proposal else None,

@@ -14,12 +14,12 @@ from catalog.search.players import names_of
 from catalog.search.query import Field
 from catalog.search.ranking import lines_of
 from catalog.search.tokens import index_tokens
+from catalog.search.wanted import UNKNOWN
 from mam.lib.bulk import among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-UNKNOWN = -1
 _TECHNICAL = ("kind", "extension", "presence", "probe_state", "video_codec", "audio_codec", "width_px", "height_px", "duration_ms")
 
 

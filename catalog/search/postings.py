@@ -41,6 +41,7 @@ BLOCK = 1 << 16  # ids: one container of a Roaring bitmap
 _LOOKED_AT = 2_000  # rows of entries read together for a range
 _REMEMBERED_BYTES = 64 << 20  # of bitmaps: all that people usually search, among a million files
 _OVERHEAD_BYTES = 1_000  # of the objects around one
+_BLOCK_BYTES = 100  # of the revision of a block; at worst each has its own
 _FEW = 1_000  # ids in lists: below that two lists are compared fast enough
 
 _Stored = dict[str, tuple[int, BitMap]]  # token -> id of its row, and its files
@@ -92,11 +93,15 @@ class KnownPostings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: LRUCache[str, _Known] = LRUCache(_REMEMBERED_BYTES, getsizeof=lambda known: known.size_bytes)
+        self._revisions: dict[int, int] = {}
 
     def of(self, tokens: Collection[str]) -> dict[str, BitMap]:
         """Token -> the files that have it, for all `tokens`. Bitmaps that others have too: never changed. One query when all are known."""
         revisions = _revisions()
         with self._lock:
+            if revisions == self._revisions:
+                revisions = self._revisions  # one object for all that was read of the same blocks
+            self._revisions = revisions
             known = {token: self._known.get(token, _UNKNOWN) for token in tokens}
         changed: defaultdict[frozenset[int], dict[str, BitMap]] = defaultdict(dict)  # numbers of blocks -> token -> files
         for token, one in known.items():
@@ -122,7 +127,8 @@ class FacetCounts:
         """Facet token -> how many of these files have it; of one facet or of all."""
         beginning = "" if facet is None else facet_token(facet, "")
         having = {token: some for token, some in self._refreshed().items() if token.startswith(beginning)}
-        return count_each(BitMap(ids), having, end=(max(self._revisions, default=0) + 1) * BLOCK)
+        end = max((some.max() for some in having.values() if some), default=0) + 1
+        return count_each(BitMap(ids), having, end=end)
 
     def _refreshed(self) -> dict[str, BitMap]:
         revisions = _revisions()
@@ -152,7 +158,7 @@ class _Known:
 
     @property
     def size_bytes(self) -> int:
-        return _OVERHEAD_BYTES + len(self.ids.serialize())
+        return _OVERHEAD_BYTES + _BLOCK_BYTES * len(self.revisions) + len(self.ids.serialize())
 
 
 _UNKNOWN = _Known({}, BitMap())

@@ -98,6 +98,17 @@ class Alternatives(NamedTuple):
     asked: Range | None
 
 
+class Chosen(NamedTuple):
+    """What a value of a field stands for: files with one of these tokens; `is_part`: only some of those."""
+
+    tokens: Clause
+    is_part: bool = False
+
+    def is_only(self, token: str) -> bool:
+        """Exactly the files with that one."""
+        return self.tokens == ((token,),) and not self.is_part
+
+
 @dataclass(slots=True)
 class Resolved:
     """A search as the database is asked it."""
@@ -109,6 +120,7 @@ class Resolved:
     never: list[list[str]] = field(default_factory=list)  # and those that must not
     meant: dict[str, list[str]] = field(default_factory=dict)  # rare word -> what was searched beside it, the nearest first
     alternatives: dict[Field, Alternatives] = field(default_factory=dict)  # of fields that may have any of several values
+    chosen: dict[Term, Chosen] = field(default_factory=dict)  # of fields, not of excluded ones
     literal: set[str] = field(default_factory=set)  # folded words within quotation marks: they mean nothing else
     problems: list[Problem] = field(default_factory=list)
     is_everything: bool = False  # it says nothing that a file could lack
@@ -145,6 +157,8 @@ def resolve(query: Query, *, with_missing: bool = False) -> Resolved:
                 continue
             found.problems += _doubts(term, asked)
         if asked:
+            if term.field and not term.is_excluded:
+                found.chosen[term] = _chosen(asked)
             any_of[term.field if term.field and term.is_alternative else term].append(asked)
     all_of = {name: _alternatives(several) for name, several in any_of.items()}
     found.alternatives = {name: one for name, one in all_of.items() if isinstance(name, Field)}
@@ -362,9 +376,15 @@ def _alternatives(several: Sequence[Clause | Range]) -> Alternatives:
     return Alternatives(_classes_of(either), None if _is_of_whole_classes(either) else either)
 
 
+def _chosen(asked: Clause | Range) -> Chosen:
+    return Chosen(_classes_of(asked), not _is_of_whole_classes(asked)) if isinstance(asked, Range) else Chosen(asked)
+
+
 def _classes_of(asked: Range) -> Clause:
-    """The classes in which a range of lengths lies, so that the index leaves few rows to be looked at; nothing for sizes."""
-    if asked.column != "duration_ms":
+    """The classes in which a range of lengths lies, so that the index leaves few rows to be looked at; nothing for sizes, nor for files
+    whose length is not known: those are of no class.
+    """
+    if asked.column != "duration_ms" or asked.has_unknown:
         return ()
     classes = (minutes for minutes in DURATIONS_MIN if any(_overlaps(minutes, *span) for span in asked.spans))
     return _any_of(Field.DURATION, classes) or _NOTHING

@@ -45,7 +45,7 @@ def lies_in(ranges: tuple[Range, ...]) -> Q:
 
 def _lies_between(column: str, low: int | None, high: int | None) -> Q:
     """Without the table's name: in a subquery it has another."""
-    borders = [(">=", max(0, low or 0)), *([] if high is None else [("<", high)])]
+    borders = [(">=", low or 0), *([] if high is None else [("<", high)])]
     return Q(*(RawSQL(f"{column} {sign} %s", [border], output_field=BooleanField()) for sign, border in borders))  # noqa: S611
 
 

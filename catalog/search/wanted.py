@@ -7,19 +7,27 @@ from dataclasses import dataclass, replace
 Tokens = tuple[str, ...]  # all of them
 Clause = tuple[Tokens, ...]  # one of them
 Bounds = tuple[int | None, int | None]
+UNKNOWN = -1  # of a column of SearchEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """low <= column of SearchEntry < high, for any of some (low, high); None: no border. Where a value is not known (-1) no range holds."""
+    """low <= column of SearchEntry < high, for any of some (low, high); None: no border. What is not known (UNKNOWN) lies in no range but
+    one that begins with it.
+    """
 
     column: str
     spans: tuple[Bounds, ...]
 
     @classmethod
     def outside(cls, column: str, low: int | None, high: int | None) -> Range:
-        """Below `low`, or from `high` on."""
-        return cls(column, tuple(span for span in ((None, low), (high, None)) if span != (None, None)))
+        """Not between these: below, from `high` on, or not known."""
+        return cls(column, ((UNKNOWN, low or 0), *([] if high is None else [(high, None)])))
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether what is not known lies in it."""
+        return any(low == UNKNOWN for low, _high in self.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,10 @@ class Wanted:
         return replace(self, clauses=tuple(dict.fromkeys((*self.clauses, *clauses))))
 
     def without(self, clause: Clause, asked: Range | None) -> Wanted:
-        """This, widened by one of its clauses and one of its ranges."""
-        clauses = tuple(one for one in self.clauses if one != clause)
-        return replace(self, clauses=clauses, ranges=tuple(one for one in self.ranges if one != asked))
+        """This, widened by one of its clauses and one of its ranges. Another one that says the same stays."""
+        clauses, ranges = list(self.clauses), list(self.ranges)
+        if clause:
+            clauses.remove(clause)
+        if asked:
+            ranges.remove(asked)
+        return replace(self, clauses=tuple(clauses), ranges=tuple(ranges))

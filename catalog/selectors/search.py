@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core import signing
@@ -17,7 +17,7 @@ from catalog.models import MediaFile, SearchEntry
 from catalog.search import engines
 from catalog.search.documents import names_on
 from catalog.search.engines import Matches, engine
-from catalog.search.facets import FACETS, RESOLUTIONS, minutes_up_to, split_token
+from catalog.search.facets import FACETS, RESOLUTIONS, facet_token, minutes_up_to, split_token
 from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.ranking import Ranking, stands_side_by_side
@@ -86,7 +86,8 @@ class Found:
 class FacetValue:
     """One value of a facet: as it stands in a search (`codec:h264`), what it is called, and how many files have it.
 
-    `is_capped`: they were counted among the newest CAP matches, so there may be more.
+    `is_capped`: they were counted among the newest CAP matches, so there may be more. `chosen_by`: terms of the search that mean just
+    this, however they are spelt. `within`: those that widen the search to this and to others.
     """
 
     facet: Field
@@ -94,6 +95,18 @@ class FacetValue:
     label: str
     count: int
     is_capped: bool = False
+    chosen_by: tuple[Term, ...] = ()
+    within: tuple[Term, ...] = ()
+
+    @property
+    def is_chosen(self) -> bool:
+        """The search names it."""
+        return bool(self.chosen_by)
+
+    def toggled(self, query: Query) -> Query:
+        """The search without it, if it is chosen; else with it, in the place of what it was within."""
+        rest = reduce(Query.without_term, self.chosen_by or self.within, query)
+        return rest if self.is_chosen else rest.with_term(self.term)
 
     @property
     def term(self) -> Term:
@@ -124,7 +137,7 @@ def search(
         sort = "newest"
     about = ("search", _asked(resolved), resolved.meant_words, sort, cursor, limit)
     ids, after, before, count = keep(lambda: _page(resolved, matches, sort, cursor, limit), version=version, user=user, about=about)
-    found = _label_all(_keep_counts(resolved, matches, version, user), facets) if facets else {}
+    found = _facet_values(resolved, matches, facets, version, user) if facets else {}
     return Found(ids, after, before, count, sort, resolved, found, matches.is_cut)
 
 
@@ -170,7 +183,7 @@ def list_facets(*, user: Reader, query: Query, facets: Collection[Field] = FACET
     """
     require(user, VIEW_LIBRARY)
     version = library_version()
-    return _label_all(_keep_counts(*_match(query), version, user), facets)
+    return _facet_values(*_match(query), facets, version, user)
 
 
 def propose(query: Query, resolved: Resolved) -> Query | None:
@@ -284,6 +297,21 @@ class _Counts(NamedTuple):
 
     of: Counter[str]
     capped: frozenset[Field]
+
+
+def _facet_values(
+    resolved: Resolved, matches: Matches, facets: Collection[Field], version: Version | None, user: Reader
+) -> dict[Field, list[FacetValue]]:
+    found = _label_all(_keep_counts(resolved, matches, version, user), facets)
+    return {facet: [_with_choice(value, resolved) for value in values] for facet, values in found.items()}
+
+
+def _with_choice(value: FacetValue, resolved: Resolved) -> FacetValue:
+    token = facet_token(value.facet, value.value)
+    terms = [term for term, chosen in resolved.chosen.items() if (token,) in chosen.tokens]
+    # A span of lengths ends with the first one of the next class.
+    only = tuple(term for term in terms if term == value.term or resolved.chosen[term].is_only(token))
+    return replace(value, chosen_by=only, within=tuple(term for term in terms if term.is_alternative and term not in only))
 
 
 def _keep_counts(resolved: Resolved, matches: Matches, version: Version | None, user: Reader) -> _Counts:

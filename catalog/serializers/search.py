@@ -9,6 +9,7 @@ from rest_framework import serializers
 from catalog.search.facets import FACETS
 from catalog.search.query import Field
 from catalog.selectors import SORTS
+from catalog.selectors.search import FacetValue  # noqa: TC001  (the schema reads the annotation)
 from catalog.serializers.files import FileSerializer
 
 MAX_LIMIT = 200
@@ -40,7 +41,13 @@ class FacetValueSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # of the value, not of the field
     count = serializers.IntegerField(help_text="Files that have it; beside another value of the same field in `q`, files it would add.")
     is_capped = serializers.BooleanField(help_text="Counted among the newest 10,001 matches: there may be more.")
-    term = serializers.CharField(help_text="To be added to `q`.")
+    is_chosen = serializers.BooleanField(help_text="`q` names it.")
+    term = serializers.CharField(help_text="As it stands in a search.")
+    q = serializers.SerializerMethodField(help_text="The search with it; without it if it is chosen.")
+
+    def get_q(self, value: FacetValue) -> str:
+        """Needs the search as `query` in the context."""
+        return str(value.toggled(self.context["query"]))
 
 
 class SearchPageSerializer(serializers.Serializer[Any]):

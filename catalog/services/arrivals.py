@@ -42,7 +42,7 @@ class Target(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A file that may be new, as its row will have it. `target`: of kinds that have a place by their path."""
+    """A file that may be new, as its row will have it. `target`, the last: of kinds that have a place by their path."""
 
     name_key: str
     extension: str

@@ -36,6 +36,7 @@ MAX_LINES = 100_000
 MAX_BYTES = 64_000_000
 PART_LINES = 500
 _KEPT_UNUSED = datetime.timedelta(days=7)  # uploads that nobody applied
+_KEPT_OF_COMMAND = datetime.timedelta(days=180)  # so long it can be undone
 _READ_BYTES = 1 << 20
 _PARTS_AT_ONCE = 20
 
@@ -75,8 +76,10 @@ def _part(number: int, records: list[Record]) -> tuple[MetadataImportPart, int]:
 
 
 def _store_head(table: Table, digest: str, size: int, name: str, user: User | None) -> MetadataImport:
-    own = MetadataImport.objects.filter(requested_by=user, goal=MetadataGoal.CHECK, requested_at__lt=timezone.now() - _KEPT_UNUSED)
-    own.delete()
+    own, now = MetadataImport.objects.filter(requested_by=user), timezone.now()
+    own.filter(goal=MetadataGoal.CHECK, requested_at__lt=now - _KEPT_UNUSED).delete()
+    if user is None:  # of the command, which no page lists
+        own.filter(requested_at__lt=now - _KEPT_OF_COMMAND).delete()
     return MetadataImport.objects.create(
         name=name[:255],
         digest=digest,

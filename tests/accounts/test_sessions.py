@@ -64,6 +64,12 @@ def test_who_logged_out_or_was_put_out_is_out_with_the_next_request(client: Clie
     assert client.get("/api/dashboard").status_code == 401
     user.is_active = True
     user.save()
-    assert client.get("/api/dashboard").status_code == 200
+    answer = client.get("/api/dashboard")
+    assert (answer.status_code, type(answer.wsgi_request.session)) == (200, SessionStore)
+    key = client.cookies["sessionid"].value
+    client.post("/accounts/logout/")
+    client.cookies["sessionid"] = key  # somebody kept it
+    assert client.get("/api/dashboard").status_code == 401
+    client.force_login(user)
     Session.objects.all().delete()
     assert client.get("/api/dashboard").status_code == 401

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils.translation import gettext
 
+from catalog.choices import MetadataGoal
 from catalog.models import MetadataImport
 from catalog.selectors import metadata
 from catalog.services import metadata_import as imports
@@ -30,17 +31,19 @@ class Command(BaseCommand):
         parser.add_argument("--apply", action="store_true", help="apply the lines that have no problem")
 
     def handle(self, *args: Any, file: Path | None, undo: int | None, apply: bool, **options: Any) -> None:
-        if file is not None:
-            self._import(file, apply=apply)
-        elif undo is not None:
-            self._undo(undo)
-
-    def _import(self, file: Path, *, apply: bool) -> None:
+        if undo is not None and apply:
+            raise CommandError(gettext("Either --apply or --undo."))
         try:
-            with file.open("rb") as stream:
-                found = imports.store(stream=stream, name=file.name, user=None)
+            if file is not None:
+                self._import(file, apply=apply)
+            elif undo is not None:
+                self._undo(undo)
         except (OSError, MamError) as error:
             raise CommandError(str(error)) from error
+
+    def _import(self, file: Path, *, apply: bool) -> None:
+        with file.open("rb") as stream:
+            found = imports.store(stream=stream, name=file.name, user=None)
         is_applied = False
         try:
             self._settle(found, gettext("Checking"))
@@ -55,14 +58,14 @@ class Command(BaseCommand):
                 found.delete()  # nobody's: no page shows it
 
     def _undo(self, number: int) -> None:
-        found = MetadataImport.objects.filter(pk=number, requested_by=None).first()
+        of_command = MetadataImport.objects.filter(requested_by=None, goal__in=[MetadataGoal.APPLY, MetadataGoal.UNDO])
+        found = of_command.filter(pk=number).first()
         if found is None:
             raise CommandError(gettext("No import by this command has the number %(number)s.") % {"number": number})
-        files = found.changed_files
         if found.may_be_undone:
             imports.undo_import(found=found, user=None, is_here=True)
         self._settle(found, gettext("Undoing"))  # also one that somebody interrupted
-        self.stdout.write(gettext("Taken back: %(files)s files.") % {"files": files})
+        self.stdout.write(gettext("Taken back. What was changed after the import stays as it is."))
         found.delete()
 
     def _settle(self, found: MetadataImport, text: str) -> None:

@@ -135,7 +135,8 @@ def test_the_api_gives_a_page_with_facets(viewer_api: APIClient) -> None:
     assert (found["count"], found["is_capped"], found["sort"], found["problems"], found["proposal"]) == (2, False, "relevance", [], None)
     assert viewer_api.get("/api/v1/search/", {"q": "fnial"}).json()["taken_for"] == {"fnial": ["final"]}
     assert found["items"][0]["id"] == file.pk
-    assert found["facets"]["year"] == [{"value": "2024", "label": "2024", "count": 2, "is_capped": False, "term": "year:2024"}]
+    year = {"value": "2024", "label": "2024", "count": 2, "is_capped": False, "is_chosen": False, "term": "year:2024"}
+    assert found["facets"]["year"] == [{**year, "q": "final year:2024"}]
     following = viewer_api.get("/api/v1/search/", {"q": "final", "limit": "1", "cursor": found["next"]}).json()
     assert following["items"][0]["name"] == "final two.mp4"
     assert following["next"] is None
