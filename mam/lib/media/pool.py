@@ -17,6 +17,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from signal import Signals
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
@@ -43,6 +44,7 @@ _MAX_READ_BYTES = 4 * MIB
 _MEMORY_LIMIT_BYTES = 3 * 1024 * MIB  # of address space; an 8K decoder needs one and a half
 _TASKS_PER_WORKER = 500  # then a fresh one: libraries leak, and layouts are kept on purpose (see `describe`)
 _DEFAULT_SIZE = 8
+_IDLE_S = 60.0  # then a worker, which takes some 50 MB, is ended
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,8})$")
 _DETAIL_LENGTH = 500
 _Outcome = TypeVar("_Outcome", ProbeOutcome, FrameOutcome, SheetOutcome)
@@ -100,6 +102,7 @@ class _Worker:
         self._channel = Channel(ours)
         self._tasks = 0
         self._is_clean = True
+        self.idle_since = 0.0  # by the monotonic clock, while nobody has it
         try:
             self.process = process.start(
                 [sys.executable, "-E", "-s", "-B", "-X", "faulthandler", "-m", "mam.lib.media.worker", str(theirs.fileno())],
@@ -192,13 +195,14 @@ class _Worker:
 
 
 class MediaWorkers:
-    """A pool of worker processes. Safe to use from many threads; processes are started when first needed."""
+    """A pool of worker processes. Safe to use from many threads; processes are started when needed, and end when they are not."""
 
     def __init__(self, size: int = _DEFAULT_SIZE, *, memory_limit_bytes: int = _MEMORY_LIMIT_BYTES) -> None:
         self._memory_limit_bytes = memory_limit_bytes
         self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
+        self._idle: list[_Worker] = []  # the longest idle one first
+        self._reaper: threading.Timer | None = None
         self._is_closed = False
 
     def __enter__(self) -> Self:
@@ -212,6 +216,10 @@ class MediaWorkers:
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
+            reaper, self._reaper = self._reaper, None
+        if reaper is not None:
+            reaper.cancel()
+            reaper.join()
         for worker in idle:
             worker.kill()
 
@@ -329,8 +337,26 @@ class MediaWorkers:
         with self._lock:
             if self._is_closed or not worker.is_usable:
                 return False
+            worker.idle_since = time.monotonic()
             self._idle.append(worker)
+            self._reaper = self._reaper or self._next_reaper()
             return True
+
+    def _next_reaper(self) -> threading.Timer:
+        reaper = threading.Timer(self._idle[0].idle_since + _IDLE_S - time.monotonic(), self._reap)
+        reaper.daemon = True
+        reaper.start()
+        return reaper
+
+    def _reap(self) -> None:
+        """End the workers that nobody has wanted for a while."""
+        with self._lock:
+            before = time.monotonic() - _IDLE_S
+            ended = list(takewhile(lambda worker: worker.idle_since <= before, self._idle))
+            del self._idle[: len(ended)]
+            self._reaper = self._next_reaper() if self._idle else None
+        for worker in ended:
+            worker.kill()
 
 
 def _rest(meter: _Meter) -> Budget:

@@ -19,7 +19,9 @@ import psutil
 import pytest
 
 from mam.lib.media import Budget, LocalFile, MediaWorkers, Reason
+from mam.lib.media import pool as pool_module
 from mam.lib.media.pool import MediaWorkerError
+from tests.fixtures.processes import eventually
 from tests.lib.media.readers import MemoryFile
 
 if TYPE_CHECKING:
@@ -258,3 +260,15 @@ def test_a_closed_pool_ends_its_workers() -> None:
     assert children() == others
     with pytest.raises(RuntimeError):
         workers.probe(MemoryFile(b"nothing of interest"), name="x.mp4")
+
+
+def test_workers_that_nobody_wants_end(clips: ClipLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_IDLE_S", 0.3)
+    others = children()
+    with MediaWorkers(3) as pool:
+        for _ in range(2):
+            with ThreadPoolExecutor(3) as asking:
+                assert all(asking.map(lambda _: pool.probe(MemoryFile.of(clips["film.mkv"]), name="film.mkv").ok, range(6)))
+            assert children() > others
+            eventually(lambda: children() == others)
+    assert not any(isinstance(thread, threading.Timer) for thread in threading.enumerate())
