@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from catalog.choices import FileKind, Presence, ProbeState
 from catalog.search.query import Field
+from mam.lib.resolution import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
 
 FACETS = tuple(field for field in Field if field is not Field.SIZE)  # in the order in which they are shown
 MISSING = "missing"
-# Lower bounds in lines: what is at least so high, or as wide as 16:9 of that height (1920x800 is 1080p), within a tenth.
-RESOLUTIONS = (0, 480, 720, 1080, 1440, 2160, 4320)
 YEARS = range(1900, 2100)
 DURATIONS_MIN = (0, 1, 10, 30, 60, 180)  # lower bounds in minutes
-_TOLERANCE = 0.9
 HLS_PICTURE, HLS_SOUND = "h264", {"", "aac", "mp3"}  # codecs that browsers play as they are; "": no sound
 _YEAR = re.compile(r"(?<!\d)(19[5-9]\d|20[0-4]\d)(?!\d)")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
@@ -37,15 +35,6 @@ def split_token(token: str) -> tuple[Field, str]:
     """Field and value of a token."""
     facet, _, value = token.partition("_")
     return Field(facet), value
-
-
-def lines_of(width_px: int | None, height_px: int | None) -> int | None:
-    """Lower bound of the resolution class, of RESOLUTIONS; None when there is no picture. Upright pictures count by their width."""
-    if not width_px or not height_px:
-        return None
-    long, short = max(width_px, height_px), min(width_px, height_px)
-    lines = max(short, long * 9 / 16) / _TOLERANCE
-    return RESOLUTIONS[bisect_right(RESOLUTIONS, lines) - 1]
 
 
 def minutes_of(duration_ms: int) -> int:

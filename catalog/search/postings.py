@@ -127,8 +127,7 @@ class FacetCounts:
         """Facet token -> how many of these files have it; of one facet or of all."""
         beginning = "" if facet is None else facet_token(facet, "")
         having = {token: some for token, some in self._refreshed().items() if token.startswith(beginning)}
-        end = max((some.max() for some in having.values() if some), default=0) + 1
-        return count_each(BitMap(ids), having, end=end)
+        return count_each(BitMap(ids), having)
 
     def _refreshed(self) -> dict[str, BitMap]:
         revisions = _revisions()
@@ -139,13 +138,13 @@ class FacetCounts:
             return self._having
 
 
-def count_each(files: BitMap, having: Mapping[str, BitMap], *, end: int) -> Counter[str]:
-    """Token -> how many of `files` have it, where that is any. All ids are below `end`."""
+def count_each(files: BitMap, having: Mapping[str, BitMap]) -> Counter[str]:
+    """Token -> how many of `files` have it, where that is any."""
     if files.get_statistics()["n_values_array_containers"] < _FEW:
         return +Counter({token: some.intersection_cardinality(files) for token, some in having.items()})
     # Roaring keeps up to 4,096 ids of a block as a list, and takes longer to compare two lists than to look one up in bits, as which the
     # other files are kept.
-    others = files.flip(0, end)
+    others = files.flip(0, max((some.max() for some in having.values() if some), default=0) + 1)
     return +Counter({token: len(some) - some.intersection_cardinality(others) for token, some in having.items()})
 
 

@@ -17,13 +17,14 @@ from catalog.choices import KIND_BY_EXTENSION, FileKind
 from catalog.models import Catalog, Player, Series, Tag
 from catalog.search import values
 from catalog.search.engines import engine
-from catalog.search.facets import DURATIONS_MIN, MISSING, RESOLUTIONS, STATES, YEARS, facet_token, minutes_up_to
+from catalog.search.facets import DURATIONS_MIN, MISSING, STATES, YEARS, facet_token, minutes_up_to
 from catalog.search.players import players
 from catalog.search.query import Field, Query, Term
 from catalog.search.tokens import TOKEN_MAX, is_hangul, pieces, query_tokens, words
 from catalog.search.vocabulary import letters_of, vocabulary
 from catalog.search.wanted import Clause, Range, Tokens, Wanted
 from mam.lib.errors import gettext_noop
+from mam.lib.resolution import RESOLUTIONS, class_of
 from mam.templatetags.mam_format import CODEC_NAMES
 
 if TYPE_CHECKING:
@@ -283,7 +284,10 @@ def _field(term: Term) -> Clause | Range | None:
             if found is None:
                 return None
             low, high = found
-            return _any_of(name, (step for step in steps if (low or 0) <= step and (high is None or step < high))) or _NOTHING
+            of_these = [step for step in steps if (low or 0) <= step and (high is None or step < high)]
+            if not of_these and low is not None and name is Field.RESOLUTION:
+                of_these = [class_of(low)]
+            return _any_of(name, of_these) or _NOTHING
         case Field.PLAYER:
             asked = set(words(value))
             return _any_of(Field.PLAYER, players.whose_name_has(asked)) if asked else None

@@ -12,9 +12,10 @@ from django.db.models.lookups import Exact
 
 from catalog.choices import FileKind, Placement, ProbeState
 from catalog.models import Catalog, CollectionItem, Folder, MediaFile, SearchEntry
-from catalog.search.facets import RESOLUTIONS, facet_token
+from catalog.search.facets import facet_token
 from catalog.search.query import Field
 from catalog.selectors.narrowing import Having, Narrowing, ids_of
+from mam.lib.resolution import RESOLUTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -17,7 +17,7 @@ from catalog.models import MediaFile, SearchEntry
 from catalog.search import engines
 from catalog.search.documents import names_on
 from catalog.search.engines import Matches, engine
-from catalog.search.facets import FACETS, RESOLUTIONS, facet_token, minutes_up_to, split_token
+from catalog.search.facets import FACETS, facet_token, minutes_up_to, split_token
 from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.ranking import Ranking, stands_side_by_side
@@ -27,7 +27,7 @@ from catalog.selectors.scope import VIEW_LIBRARY
 from mam.accounts.access import require
 from mam.lib.bulk import among, in_order
 from mam.lib.keyset import InvalidCursorError, keyset_page
-from mam.templatetags.mam_format import format_codec
+from mam.templatetags.mam_format import format_codec, name_resolution
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -364,7 +364,7 @@ def _label(facet: Field, value: str) -> str:
         case Field.CODEC:
             return format_codec(value)
         case Field.RESOLUTION:
-            return f"{value}p" if int(value) else gettext("under %(lines)sp") % {"lines": RESOLUTIONS[1]}
+            return name_resolution(int(value))
         case Field.DURATION:
             end = minutes_up_to(int(value))
             if end is None:

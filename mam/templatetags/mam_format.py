@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mam.lib import messages
 from mam.lib import timecode as timecodes
+from mam.lib.resolution import RESOLUTIONS, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.utils.safestring import SafeString
 
@@ -30,16 +31,7 @@ UNKNOWN = "–"
 _NO_BREAK = "\u00a0"
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _BIT_RATE_UNITS = ("bps", "kbps", "Mbps", "Gbps")
-# Long and short side of the picture -> the name people use for it, best first.
-_RESOLUTION_CLASSES = (
-    (7680, 4320, "8K"),
-    (3840, 2160, "4K"),
-    (2560, 1440, "1440p"),
-    (1920, 1080, "1080p"),
-    (1280, 720, "720p"),
-    (960, 540, "540p"),
-)
-_NEARLY = Fraction(95, 100)  # a picture a little cropped still belongs to its class
+_RESOLUTION_NAMES = {480: "SD", 2160: "4K", 4320: "8K"}  # of those that are not called by their lines
 CODEC_NAMES = {
     "h264": "H.264",
     "hevc": "HEVC",
@@ -141,14 +133,19 @@ def format_resolution(width_px: int | None, height_px: int | None) -> str:
 
 @register.filter("resolution_class")
 def classify_resolution(width_px: int | None, height_px: int | None) -> str:
-    """`{{ file.width_px|resolution_class:file.height_px }}` -> "1080p", "4K"; "SD" below 540 lines; "" when not known."""
-    if not width_px or not height_px:
-        return ""
-    long_side, short_side = max(width_px, height_px), min(width_px, height_px)
-    for long_px, short_px, name in _RESOLUTION_CLASSES:
-        if long_side >= long_px * _NEARLY or short_side >= short_px * _NEARLY:
-            return name
-    return "SD"
+    """`{{ file.width_px|resolution_class:file.height_px }}` -> "1080p", "4K", "SD"; "" when not known."""
+    lines = lines_of(width_px, height_px)
+    return "" if lines is None else name_resolution(lines)
+
+
+def name_resolution(lines: int) -> str:
+    """The class with this lower bound, of `RESOLUTIONS`, as people call it."""
+    return _RESOLUTION_NAMES.get(lines, f"{lines}p") if lines else _("under %(lines)sp") % {"lines": RESOLUTIONS[1]}
+
+
+def format_names(names: Sequence[str], most: int = 3) -> str:
+    """The first of them, for a sentence: "A, B, C, …"."""
+    return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])
 
 
 @register.filter("codec_name")

@@ -103,6 +103,7 @@ def names(archive: dict[str, MediaFile], viewer: User, typed: str, **options: An
         ("ext:mxf -codec:prores", {"titled"}),
         ("codec:PRORES", {"camel"}),
         ("res:4k", {"camel"}),
+        ("res:2200p", {"camel"}),  # of no class of its own
         ("res:>=1440p", {"camel"}),
         ("duration:>1h", {"day1"}),
         ("duration:20m", {"korean"}),
@@ -224,7 +225,7 @@ def test_each_class_of_pictures_has_a_name_of_its_own(viewer: User) -> None:
     index.refresh_all()
     with translation.override("en"):
         found = selectors.list_facets(user=viewer, query=parse("ext:mp4"), facets=[Field.RESOLUTION])[Field.RESOLUTION]
-    assert sorted(value.label for value in found) == ["480p", "720p", "under 480p"]
+    assert sorted(value.label for value in found) == ["720p", "SD", "under 480p"]
 
 
 def test_an_alias_finds_files_that_only_name_the_player_in_another_script(viewer: User) -> None:

@@ -60,7 +60,7 @@ def test_facets_are_counted_alike_among_few_and_many(count: int, newest: float) 
         "player_2": BitMap(),
     }
     counts = {token: len(set(some) & set(files)) for token, some in having.items()}
-    assert postings.count_each(files, having, end=end) == {token: number for token, number in counts.items() if number}
+    assert postings.count_each(files, having) == {token: number for token, number in counts.items() if number}
 
 
 def test_whatever_changes_they_count_what_the_entries_hold() -> None:

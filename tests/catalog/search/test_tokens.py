@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.search import values
-from catalog.search.facets import lines_of, minutes_of, year_in
+from catalog.search.facets import minutes_of, year_in
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.tokens import index_tokens, pieces, query_tokens, spans, words
+from mam.lib.resolution import lines_of
 
 
 @pytest.mark.parametrize(
