@@ -17,7 +17,7 @@ from mam.jobs.models import ACTIVE, Job, JobPriority, JobState, LogLevel
 from mam.jobs.services import enqueue
 from mam.lib import messages
 from mam.lib.errors import gettext_noop
-from sync.choices import HistoryEvent, HistorySide, MatchReason, MatchStatus, PlanState, TargetState
+from sync.choices import HistoryEvent, HistorySide, MatchReason, PlanState, TargetState
 from sync.errors import (
     ApprovalReasonMissingError,
     PlanForgottenError,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 SYNC_JOB, PLAN_JOB, APPLY_JOB, RECONCILE_JOB = "sync.sync", "sync.plan", "sync.apply", "sync.reconcile"
 MATCH_JOB = "sync.match"
 _TO_BE_APPLIED = (PlanState.READY, PlanState.FAILED, PlanState.PARTIAL, PlanState.APPLYING)
+_PUT_OFF = {MatchReason.GROWING.value: "sync_growing", MatchReason.HELD.value: "sync_vanished"}  # -> how the log says it
 RETRY_S = 60  # after a sync that failed
 REASON_MAX = 1000
 
@@ -58,7 +59,9 @@ messages.register(
         ),
         "sync_matched": gettext_noop("%(changed)s matches changed."),
         "sync_nothing": gettext_noop("Both sides are equal. Nothing to do."),
+        "sync_nothing_yet": gettext_noop("There is nothing else to do."),
         "sync_growing": gettext_noop("Files that are still being written, and come with a later sync: %(count)s."),
+        "sync_vanished": gettext_noop("Files that vanished at once, and whose entries stay until an administrator decides: %(count)s."),
         "sync_planned": gettext_noop(
             "Plan %(plan)s: %(insert)s to add, %(update)s to update, %(restore)s to restore, %(delete)s to mark as deleted."
         ),
@@ -286,7 +289,7 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
     plan = _plan(target, adapter, ctx)
     if plan is None:
         _publish_works(target, adapter, ctx)
-        return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "growing": _growing(target), "state": PlanState.APPLIED}
+        return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, **_put_off(target), "state": PlanState.APPLIED}
     if plan.state == PlanState.HELD:
         return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "state": PlanState.HELD, "plan": plan.pk}
     _publish_works(target, adapter, ctx)
@@ -322,10 +325,11 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
         waiting.exclude(pk=plan.pk if plan else 0).update(state=PlanState.STALE, finished_at=timezone.now())
         if plan:
             Plan.objects.filter(pk=plan.pk).update(job_id=ctx.job_id)
-    if growing := _growing(target):
-        ctx.log("sync_growing", count=growing)
+    put_off = _put_off(target)
+    for name, count in put_off.items():
+        ctx.log(_PUT_OFF[name], count=count)
     if plan is None:
-        ctx.log("sync_nothing")
+        ctx.log("sync_nothing_yet" if put_off else "sync_nothing")
         return None
     counts = {action: plan.counts.get(action, 0) for action in planning.ORDER}
     ctx.log("sync_planned", plan=plan.pk, **counts)
@@ -334,10 +338,10 @@ def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:
     return plan
 
 
-def _growing(target: Target) -> int:
-    """How many files are still being written."""
-    cells = MatchCell.objects.filter(target_id=target.pk, status=MatchStatus.NOT_SYNCED, reason=MatchReason.GROWING)
-    return int(cells.aggregate(files=Sum("matches", default=0))["files"])
+def _put_off(target: Target) -> dict[str, int]:
+    """How many files are left for later, by the reason."""
+    cells = MatchCell.objects.filter(target_id=target.pk, reason__in=list(_PUT_OFF)).values("reason")
+    return dict(cells.annotate(files=Sum("matches")).filter(files__gt=0).values_list("reason", "files"))
 
 
 def _tell_hold(target: Target, plan: Plan, ctx: JobContext, *, is_new: bool = True) -> None:

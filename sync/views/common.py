@@ -81,6 +81,8 @@ def show(request: MemberRequest, target: Target, section: str, template: str, co
             "icon": one.icon,
             "is_current": one.name == section,
             "count": held if one.name == "plans" and held else None,
+            "count_id": "held-plans" if one.name == "plans" else "",
+            "is_news": request.htmx and not request.htmx.boosted,
         }
         for one in SECTIONS
         if request.user.has_perm(one.permission)

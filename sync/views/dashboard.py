@@ -16,7 +16,7 @@ from catalog.models import Source
 from ingest.services.scans import request_scan
 from mam.jobs.models import JobPriority
 from mam.templatetags.mam_format import format_number, message_text
-from sync.choices import Action, MatchStatus, PlanState, TargetState
+from sync.choices import Action, MatchReason, MatchStatus, PlanState, TargetState
 from sync.matching.notes import is_behind
 from sync.selectors import pages
 from sync.selectors.dashboard import SyncState, get_dashboard
@@ -28,6 +28,8 @@ from sync.views.plans import LOOKS
 from sync.views.reports import counts_of, is_equal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpResponse
     from django.utils.functional import Promise
 
@@ -70,7 +72,7 @@ def dashboard(request: MemberRequest) -> HttpResponse:
         "catalogs": _bars(board.catalogs),
         "formats": _formats(board),
         "hls_share": board.hls_files / board.video_files if board.video_files else None,
-        "result": result_words(board.last_result, growing=int(target.last_result.get("growing", 0))),
+        "result": result_words(target.last_result, is_waiting=board.held_plan_id is not None),
         "result_plan": target.last_result.get("plan"),
         "report": report and {"row": report, "counts": counts_of(report), "is_equal": is_equal(report)},
         "undo": pages.find_undo_that_stopped_the_schedule(target),
@@ -115,23 +117,33 @@ def scan(request: MemberRequest) -> HttpResponse:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-def result_words(result: dict[str, Any], *, growing: int = 0) -> str:
-    """What a sync did, as a fact: "15 added, 3 updated"; "" before the first. `growing`: files that it left for later."""
-    if not result["state"]:
+def result_words(result: dict[str, Any], *, is_waiting: bool) -> str:
+    """What a sync did (`Target.last_result`), as a fact: "15 added, 3 updated"; "" before the first. `is_waiting`: its held plan."""
+    if not result.get("state"):
         return ""
-    parts = [str(words) % {"number": format_number(result[name])} for name, words in _RESULTS.items() if result[name]]
-    if not parts and result["state"] == PlanState.HELD:
+    parts = [str(words) % {"number": format_number(result[name])} for name, words in _RESULTS.items() if result.get(name)]
+    if parts:
+        return ", ".join(parts)
+    if result["state"] == PlanState.HELD and is_waiting:
         return gettext("Nothing was written: the plan waits for approval.")
-    if not parts and result["state"] == PlanState.FAILED:
+    if result["state"] in {PlanState.HELD, PlanState.FAILED}:
         return gettext("Nothing was written.")
-    if not parts and growing:
-        words = ngettext(
-            "Nothing to do yet: %(number)s file is still being written.",
-            "Nothing to do yet: %(number)s files are still being written.",
-            growing,
-        )
-        return words % {"number": format_number(growing)}
-    return ", ".join(parts) or gettext("Both sides were equal. There was nothing to do.")
+    yet = [words(result[reason]) % {"number": format_number(result[reason])} for reason, words in _PUT_OFF.items() if result.get(reason)]
+    return " ".join(yet) or gettext("Both sides were equal. There was nothing to do.")
+
+
+_PUT_OFF: dict[str, Callable[[int], str]] = {  # what is left for later, by the reason
+    MatchReason.HELD: lambda files: ngettext(
+        "Nothing to do yet: the entry of %(number)s vanished file waits for a decision.",
+        "Nothing to do yet: the entries of %(number)s vanished files wait for a decision.",
+        files,
+    ),
+    MatchReason.GROWING: lambda files: ngettext(
+        "Nothing to do yet: %(number)s file is still being written.",
+        "Nothing to do yet: %(number)s files are still being written.",
+        files,
+    ),
+}
 
 
 _RESULTS: dict[str, Promise] = {

@@ -21,7 +21,7 @@ from sync.services.history import Actor
 from sync.views.dashboard import result_words
 from tests.factories import make_catalog, make_file, make_job, make_series, make_source
 from tests.sync.factories import make_match, make_plan, make_report, match_all, planned
-from tests.sync.pages.reading import HTMX, show
+from tests.sync.pages.reading import HTMX, show, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,16 @@ def test_each_source_says_how_its_last_scan_went(viewer: Client, source: Source)
     ],
 )
 def test_a_result_is_a_fact(result: dict[str, Any], words: str) -> None:
-    assert result_words({"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0} | result) == words
+    assert result_words({"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0} | result, is_waiting=True) == words
+
+
+def test_a_held_plan_that_was_discarded_does_not_wait_any_more() -> None:
+    assert result_words({"state": PlanState.HELD}, is_waiting=False) == "Nothing was written."
+
+
+def test_vanished_files_are_not_called_equal() -> None:
+    words = "Nothing to do yet: the entries of 4 vanished files wait for a decision."
+    assert result_words({"state": PlanState.APPLIED, "held": 4}, is_waiting=False) == words
 
 
 def test_files_that_were_still_being_written_are_named(viewer: Client, archive: Archive) -> None:
@@ -153,6 +162,16 @@ def test_a_held_plan_is_said_with_a_link_to_it(viewer: Client, archive: Archive)
     assert state_of(viewer) == "Waits for approval"
     (problem,) = viewer.get(HOME).context["problems"]
     assert problem["href"] == reverse("sync:plan_detail", args=[plan.pk])
+
+
+def test_the_number_of_held_plans_comes_along_with_each_part_of_a_page(viewer: Client, archive: Archive) -> None:
+    def counts() -> list[str]:
+        answers = [viewer.get(HOME), viewer.get(HOME, headers=HTMX | {"HX-Target": "jobs-live"})]
+        return [re.search(r'<span [^>]*id="held-plans".*?</a>', answer.content.decode(), re.DOTALL)[0] for answer in answers]  # type: ignore[index]
+
+    assert [("hx-swap-oob" in shown, words_of(shown)) for shown in counts()] == [(False, ""), (True, "")]
+    make_plan(archive.target, [[planned()]], state=PlanState.HELD)
+    assert [("hx-swap-oob" in shown, words_of(shown)) for shown in counts()] == [(False, "1"), (True, "1")]
 
 
 def test_a_target_that_is_away_is_said_with_its_reason(viewer: Client, archive: Archive) -> None:
