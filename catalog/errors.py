@@ -113,6 +113,12 @@ class PlayerUnknownError(MamError):
     http_status = 400
 
 
+class PlayerAmbiguousError(MamError):
+    code = "player_ambiguous"
+    template = gettext_noop("“%(name)s” may be one of several players (%(players)s). Write the name of the one that is meant.")
+    http_status = 400
+
+
 class ArchiveFileError(MamError):
     """Base of what is wrong with the file of an old archive."""
 

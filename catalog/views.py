@@ -27,7 +27,7 @@ from catalog.selectors import edits as edit_selectors
 from catalog.selectors.kept import keep_page, library_version
 from catalog.selectors.rules import find_deciding_rule
 from catalog.selectors.scope import CURATE
-from catalog.selectors.similar import list_similar, query_of_similar
+from catalog.selectors.similar import find_similar, may_have_similar
 from catalog.selectors.works import total_duration_ms
 from catalog.services import bulk_edits, collections
 from catalog.services import tags as tag_services
@@ -35,7 +35,7 @@ from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.bulk import in_order
 from mam.lib.errors import MamError
 from mam.lib.keyset import KeysetPage, jump, keyset_page
-from mam.templatetags.mam_format import format_number, message_text
+from mam.templatetags.mam_format import format_names, format_number, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,7 +72,6 @@ FACET_TITLES = {
 }
 COMPLETION_KINDS = FACET_TITLES | {"title": _("Title"), "word": _("Word"), "field": _("Field")}
 _REFUSED_NAME = "catalog.search_save"  # key in the session: what a search could not be saved as, to be put right in its dialog
-_SHOWN_MEANINGS = 3  # of a rare word
 PLAYER_FILES = 24  # shown on the page of a player
 TAG_ORDERS = {
     "newest": selectors.NEWEST_FIRST,
@@ -196,7 +195,7 @@ def file_detail(request: MemberRequest, file_id: int) -> HttpResponse:
         "panels": [reverse(name, args=[file.pk]) for name in settings.MAM_FILE_PANELS],
         "duplicates": selectors.list_duplicates(user=request.user, file=file),
         "streams": list(file.streams.all()),
-        "similar_words": query_of_similar(file),
+        "may_have_similar": may_have_similar(file),
         "may_curate": may_curate,
     }
     if may_curate and file.kind in PLACED_KINDS and file.placement == Placement.RULE:
@@ -228,10 +227,10 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
 def file_similar(request: MemberRequest, file_id: int) -> HttpResponse:
     """Files with similar names: a fragment of the file's page; alone, the search for them."""
     file = selectors.get_file(user=request.user, file_id=file_id)
-    words = query_of_similar(file)
+    similar = find_similar(user=request.user, file=file)
     if not request.htmx:
-        return HttpResponseRedirect(_search_url(parse(words)))
-    return render(request, "catalog/_file_similar.html", {"similar": list_similar(user=request.user, file=file), "words": words})
+        return HttpResponseRedirect(_search_url(parse(similar.query)))
+    return render(request, "catalog/_file_similar.html", {"similar": similar})
 
 
 @require_safe
@@ -265,7 +264,7 @@ def _understood(query: Query, found: selectors.Found) -> dict[str, Any]:
     taken_for = [
         {
             "word": word,
-            "near": ", ".join(near[:_SHOWN_MEANINGS]),
+            "near": format_names(near),
             "href": _search_url(query.with_instead(*literal[word])) if word in literal else "",
         }
         for word, near in found.resolved.meant.items()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 
 from catalog import text
 from catalog.admin.base import CatalogAdmin, ReadOnlyInline, acting_user
 from catalog.forms import PlayerAdminForm
 from catalog.models import Collection, CollectionItem, Player, Tag
+from catalog.selectors.curation import find_namesakes
 from catalog.services import collections, players, tags
+from mam.templatetags.mam_format import format_names
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -77,6 +79,18 @@ class PlayerAdmin(CatalogAdmin):
     def update(self, user: User, row: Player, changes: dict[str, Any], form: Any) -> None:
         """By the service."""
         players.update_player(player=row, user=user, **changes)
+
+    def save_model(self, request: HttpRequest, obj: Player, form: Any, change: bool) -> None:
+        """Says so where it is another's name too: both would be found, and neither could be named."""
+        super().save_model(request, obj, form, change)
+        others = find_namesakes(user=acting_user(request), player=obj)
+        if others:
+            words = _(
+                "%(player)s shares a name with another player (%(others)s). "
+                "If they are one person, merge them; if not, tell them apart by their names."
+            )
+            params = {"player": obj.name, "others": format_names([other.name for other in others])}
+            self.message_user(request, words % params, messages.WARNING)
 
     def remove(self, user: User, row: Player) -> None:
         """By the service."""

@@ -20,7 +20,7 @@ from catalog.selectors import kept
 from catalog.selectors.conditions import narrow
 from catalog.selectors.narrowing import list_page
 from catalog.selectors.scope import visible
-from catalog.selectors.similar import list_similar
+from catalog.selectors.similar import find_similar
 from catalog.serializers.file_rows import show_files
 from catalog.serializers.files import (
     FileDetailSerializer,
@@ -135,7 +135,7 @@ class FileViewSet(LibraryViewSet[MediaFile]):
     @action(detail=True, pagination_class=None, filterset_class=None)
     def similar(self, request: Request, **_kwargs: Any) -> Response:
         """Files with similar names, the most alike first; 12 at most. Neither copies nor files of the same content."""
-        return Response(FileSerializer(list_similar(user=self.user, file=self.get_object()), many=True).data)
+        return Response(FileSerializer(find_similar(user=self.user, file=self.get_object()).files, many=True).data)
 
     @extend_schema(request=TagFilesSerializer, responses=ChangedSerializer)
     @action(detail=False, methods=["post"])

@@ -13,6 +13,7 @@ from catalog.models import Collection, CollectionItem, Content, MediaFile, Playe
 from catalog.search.players import names_of, players
 from catalog.search.tokens import words
 from catalog.selectors.scope import get_visible, visible
+from mam.lib.bulk import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,11 +101,17 @@ def get_player(*, user: Reader, player_id: int) -> Player:
 
 
 def find_players(*, user: Reader, name: str) -> list[Player]:
-    """Players of that name in any of its spellings, whatever the case; those whose name has its words when nobody's is that."""
+    """Players of that name in any of its spellings, whatever the case; those whose name has its words when nobody's is that. By name."""
     wanted = text.fold(text.tidy(name))
-    rows = visible(Player.objects.all(), user).in_bulk(players.whose_name_has({text.fold(word) for word in words(name)}))
-    exact = [row for row in rows.values() if wanted in {text.fold(spelling) for spelling in names_of(row)}]
-    return exact or list(rows.values())
+    rows = list(list_players(user=user).filter(pk__in=among(players.whose_name_has({text.fold(word) for word in words(name)}))))
+    exact = [row for row in rows if wanted in {text.fold(spelling) for spelling in names_of(row)}]
+    return exact or rows
+
+
+def find_namesakes(*, user: Reader, player: Player) -> list[Player]:
+    """Other players one of whose spellings is one of theirs: the same person twice, most likely."""
+    known = {other.pk: other for name in names_of(player) for other in find_players(user=user, name=name)}
+    return [other for pk, other in known.items() if pk != player.pk]
 
 
 def list_player_files(*, user: Reader, player: Player) -> QuerySet[MediaFile]:

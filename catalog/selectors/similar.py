@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rapidfuzz import fuzz
 
@@ -32,46 +32,55 @@ _MAX_OF_CONTENT = 3  # parts of one other content that are shown
 _MIN_LIKENESS = 60  # of 100; below it names share words and nothing else
 
 
-def list_similar(*, user: Reader, file: MediaFile, limit: int = LIMIT) -> list[MediaFile]:
-    """Files whose names have the words of this one's, whatever their numbers; the most alike first. [] for a name without words.
+class Similar(NamedTuple):
+    """Files whose names are like one's; the most alike first."""
+
+    files: list[MediaFile]
+    query: str  # what finds all of them in the search, and more
+
+
+def find_similar(*, user: Reader, file: MediaFile, limit: int = LIMIT) -> Similar:
+    """Files whose names have the words of this one's, whatever their numbers. None for a name without words.
 
     Neither the other files of its content nor its copies are among them: a file's page shows those anyway.
     """
-    asked = _words_of(file)
+    asked = wanted = _words_of(file)
     files = list_files(user=user).exclude(presence=Presence.MISSING)
     stem = text.split_extension(file.name_key)[0]
     found: dict[int, tuple[float, int | None]] = {}  # id -> likeness, content
     alike: list[int] = []
     for some in _fewer_and_fewer(asked):
-        ids = engine(Wanted(tuple((tokens,) for tokens in some), excluded=(_MISSING,))).newest(_CANDIDATES)
+        ids = engine(Wanted(tuple((word.tokens,) for word in some), excluded=(_MISSING,))).newest(_CANDIDATES)
         for pk, name_key, content_id in _others(file, ids):
             likeness = fuzz.token_sort_ratio(stem, text.split_extension(name_key)[0])
-            if likeness >= _MIN_LIKENESS:
-                found[pk] = likeness, content_id
+            if likeness >= _MIN_LIKENESS and pk not in found:
+                found[pk], wanted = (likeness, content_id), some
         if len(alike := _most_alike(found, limit)) == limit:
             break
-    return in_order(files.prefetch_related("tags"), alike)
+    return Similar(in_order(files.prefetch_related("tags"), alike), str(Query(tuple(Term(word.text) for word in wanted))))
 
 
-def query_of_similar(file: MediaFile) -> str:
-    """What finds them in the search: the words of its name, without numbers; "" when there are none."""
-    return str(Query(tuple(Term(piece) for piece in _pieces_of(file))))
+def may_have_similar(file: MediaFile) -> bool:
+    """Whether there is anything to look for: its name has words."""
+    return bool(_words_of(file))
 
 
-def _words_of(file: MediaFile) -> list[Tokens]:
-    """The first words of a name as the index has them, each once, in their order."""
-    asked = [tuple(query_tokens(piece)) for piece in _pieces_of(file)]
-    sums = accumulate(len(tokens) for tokens in asked)
-    return [tokens for index, (tokens, total) in enumerate(zip(asked, sums, strict=True)) if not index or total <= _MAX_TOKENS]
+class _Word(NamedTuple):
+    """Of a name: as it is written, and as the index has it."""
+
+    text: str
+    tokens: Tokens
 
 
-def _pieces_of(file: MediaFile) -> list[str]:
-    """What a name is made of, without numbers and single letters as those of S01E02; each once, in order."""
+def _words_of(file: MediaFile) -> list[_Word]:
+    """The first words of a name, without numbers and single letters as those of S01E02; each once, in their order."""
     found = (piece for word in words(text.split_extension(file.name)[0]) for piece in pieces(word))
-    return list(dict.fromkeys(piece for piece in found if len(piece) > 1 and not piece.isdigit()))
+    asked = [_Word(piece, tuple(query_tokens(piece))) for piece in dict.fromkeys(found) if len(piece) > 1 and not piece.isdigit()]
+    sums = accumulate(len(word.tokens) for word in asked)
+    return [word for index, (word, total) in enumerate(zip(asked, sums, strict=True)) if not index or total <= _MAX_TOKENS]
 
 
-def _fewer_and_fewer(asked: list[Tokens]) -> Iterator[list[Tokens]]:
+def _fewer_and_fewer(asked: list[_Word]) -> Iterator[list[_Word]]:
     """All words; then only the first of them, for names begin with what they are about, and end with what tells one from another."""
     for count in dict.fromkeys((len(asked), (2 * len(asked) + 2) // 3, (len(asked) + 1) // 2)):
         if count:

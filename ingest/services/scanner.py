@@ -167,10 +167,10 @@ class Scanner:
                 future.cancel()
 
     def _most_under_way(self) -> int:
-        """Batches of directories handed to the threads: enough that they are never done while what they listed before is registered.
+        """Batches of directories handed to the threads: enough for them to list all the time that a batch is registered.
 
-        They would be, of no more than that: the first statements wait for the interpreter, which they hold, and while the long ones
-        run without it they would have nothing to do.
+        With no more than the next batch they are done early: its first statements wait for the interpreter, which the threads hold, and
+        during the long ones, which leave it free, nothing would be left to list.
         """
         ahead = int(2 * BATCH_ENTRIES / (self.entries_per_directory * ASKED_AT_ONCE))
         least = self.source.parallelism + 1
@@ -260,8 +260,7 @@ class Scanner:
         with self.ctx.publish():
             result = register_listings(source=self.source, listings=listings, settle=self.settle, gone=gone, placer=self.placer)
             self._count(len(listings), result)
-        if result.arrived_ids:
-            placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
+        placement.place_files(file_ids=result.arrived_ids)  # takes locks of its own; what a kill leaves out, `finish` finds
         self.frontier.extend(self._wanted_folders(result.subfolders))
         self.ctx.progress(self.scan.files, self._expected(), unit="files", note=self._where(listings[-1].folder_id))
 

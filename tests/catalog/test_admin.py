@@ -354,6 +354,18 @@ def test_tags_and_players_are_merged_after_asking_which_stays(operator: Client, 
     assert list(one.files.all()) == [file]
 
 
+def test_two_players_of_one_name_are_pointed_out(operator: Client) -> None:
+    make_player("Phil Ivey", name_ko="필 아이비")
+    player = make_player("P. Ivey")
+    for name_ko, is_one in (("필", False), ("필 아이비", True)):
+        typed = {"name": player.name, "name_ko": name_ko, "aliases": ""}
+        answer = operator.post(
+            reverse("admin:catalog_player_change", args=[player.pk]), typed, headers={"Accept-Language": "en"}, follow=True
+        )
+        said = " ".join(str(message) for message in answer.context["messages"])
+        assert ("P. Ivey shares a name with another player (Phil Ivey)." in said) == is_one
+
+
 def test_contents_are_merged_after_asking_which_stays(operator: Client) -> None:
     one, two = make_content(), make_content()
     make_file(content=two)

@@ -401,6 +401,15 @@ def test_players_are_named_in_any_spelling(client: Client, operator: User, found
     assert set(player.files.values_list("pk", flat=True)) == set(found)
 
 
+def test_a_name_that_may_be_several_players_is_not_guessed(client: Client, operator: User, found: list[int]) -> None:
+    for name in ("Phil Ivey", "Phil Hellmuth", "Phil Laak", "Phil Galfond"):
+        make_player(name)
+    client.force_login(operator)
+    response = client.post(f"{reverse('catalog:search_edit')}?q=day&kind=add_players", {"names": "phil"}, headers=ENGLISH)
+    assert "“phil” may be one of several players (Phil Galfond, Phil Hellmuth, Phil Ivey, …)." in response.content.decode()
+    assert not BulkEdit.objects.exists()
+
+
 def test_pages_of_edits_are_for_curators(client: Client, files: list[MediaFile], found: list[int]) -> None:
     edit = bulk_edits.start_edit(kind=EditKind.ADD_TAGS, targets=[make_tag()], file_ids=found, user=None)
     client.force_login(make_user("viewer"))

@@ -9,9 +9,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
+from catalog import selectors
 from catalog.choices import Presence
 from catalog.search import index
-from catalog.selectors.similar import list_similar, query_of_similar
+from catalog.search.query import parse
+from catalog.selectors.similar import find_similar, may_have_similar
 from mam.accounts.errors import PermissionDeniedError
 from tests.factories import make_content, make_file, make_source, make_user
 
@@ -39,7 +41,7 @@ def files_of(*names: str) -> list[MediaFile]:
 
 
 def names_similar(user: User, file: MediaFile) -> list[str]:
-    return [one.name for one in list_similar(user=user, file=file)]
+    return [one.name for one in find_similar(user=user, file=file).files]
 
 
 def test_the_same_words_with_other_numbers_come_first(viewer: User) -> None:
@@ -60,7 +62,7 @@ def test_neither_copies_nor_files_of_the_same_content_nor_missing_ones_are_shown
     make_file("a/final table 3.mp4", source=source, presence=Presence.MISSING)
     other = make_file("a/final table 4.mp4", source=source)
     index.refresh_all()
-    assert list_similar(user=viewer, file=file) == [other]
+    assert find_similar(user=viewer, file=file).files == [other]
 
 
 def test_one_other_content_does_not_fill_the_list(viewer: User) -> None:
@@ -70,7 +72,7 @@ def test_one_other_content_does_not_fill_the_list(viewer: User) -> None:
         make_file(f"b/final table {number}.mp4", source=source, content=content)
     alone = make_file("c/final table cut.mp4", source=source)
     index.refresh_all()
-    found = list_similar(user=viewer, file=file)
+    found = find_similar(user=viewer, file=file).files
     assert len(found) == 4
     assert alone in found
 
@@ -79,7 +81,7 @@ def test_one_other_content_does_not_fill_the_list(viewer: User) -> None:
 def test_a_name_without_words_is_similar_to_none(viewer: User, client: Client, name: str) -> None:
     file, _other = files_of(name, f"x{name}")
     assert names_similar(viewer, file) == []
-    assert query_of_similar(file) == ""
+    assert not may_have_similar(file)
     client.force_login(viewer)
     assert (
         reverse("catalog:file_similar", args=[file.pk]) not in client.get(reverse("catalog:file_detail", args=[file.pk])).content.decode()
@@ -89,7 +91,7 @@ def test_a_name_without_words_is_similar_to_none(viewer: User, client: Client, n
 def test_who_may_not_see_the_library_sees_nothing(viewer: User, client: Client) -> None:
     (file,) = files_of("final table.mp4")
     with pytest.raises(PermissionDeniedError):
-        list_similar(user=AnonymousUser(), file=file)
+        find_similar(user=AnonymousUser(), file=file)
     url = reverse("catalog:file_similar", args=[file.pk])
     assert client.get(url).status_code == 302
     client.force_login(make_user(None))
@@ -111,6 +113,14 @@ def test_the_page_of_a_file_asks_for_them_and_without_a_script_the_search_shows_
     search = client.get(url).headers["Location"]
     assert parse_qs(urlsplit(search).query)["q"] == ["final table day"]
     assert "Day2.mp4" in client.get(search).content.decode().replace("<wbr>", "").replace("<mark>", "").replace("</mark>", "")
+
+
+def test_the_search_for_them_finds_all_of_them(viewer: User) -> None:
+    file, *others = files_of("Final_Table_Heads_Up.mp4", "Final_Table_Heads_Down.mp4", "Final_Table_Heads_Off.mp4")
+    similar = find_similar(user=viewer, file=file)
+    assert set(similar.files) == set(others)
+    found = selectors.search(user=viewer, query=parse(similar.query), limit=20)
+    assert set(others) <= set(found.items)
 
 
 def test_the_api_lists_them(viewer_api: APIClient) -> None:

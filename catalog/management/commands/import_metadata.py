@@ -61,7 +61,10 @@ class Command(BaseCommand):
         of_command = MetadataImport.objects.filter(requested_by=None, goal__in=[MetadataGoal.APPLY, MetadataGoal.UNDO])
         found = of_command.filter(pk=number).first()
         if found is None:
-            raise CommandError(gettext("No import by this command has the number %(number)s.") % {"number": number})
+            words = gettext(
+                "Import %(number)s cannot be taken back: this command did not make it, or it was never applied, or it is undone already."
+            )
+            raise CommandError(words % {"number": number})
         if found.may_be_undone:
             imports.undo_import(found=found, user=None, is_here=True)
         self._settle(found, gettext("Undoing"))  # also one that somebody interrupted
