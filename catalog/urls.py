@@ -17,6 +17,7 @@ urlpatterns = [
     path("files/<int:file_id>/tags/", views.file_tags, name="file_tags"),
     path("files/<int:file_id>/similar/", views.file_similar, name="file_similar"),
     path("search/", views.search, name="search"),
+    path("search/ways-out/", views.search_ways_out, name="search_ways_out"),
     path("search/facets/", views.search_facets, name="search_facets"),
     path("search/suggestions/", views.search_suggestions, name="search_suggestions"),
     path("search/edit/", views.search_edit, name="search_edit"),

@@ -274,6 +274,13 @@ def _understood(query: Query, found: selectors.Found) -> dict[str, Any]:
 
 
 @require_safe
+def search_ways_out(request: MemberRequest) -> HttpResponse:
+    """What finds something, beside a search that finds nothing; a fragment, for each takes a search."""
+    ways = selectors.list_ways_out(user=request.user, query=parse(request.GET.get("q", "")))
+    return render(request, "catalog/_search_ways_out.html", {"ways": [{"way": way, "href": _search_url(way.query)} for way in ways]})
+
+
+@require_safe
 def search_facets(request: MemberRequest) -> HttpResponse:
     """What a search can be narrowed by; a fragment, for it comes after the results."""
     query = parse(request.GET.get("q", ""))

@@ -16,13 +16,13 @@ from catalog.text import nfc, tidy
 MAX_CHARS = 300
 MAX_TERMS = 16
 _TERM = re.compile(
-    r"""(?P<minus>-?)(?:(?P<field>[a-z]{2,10}):)?(?:"(?P<quoted>(?:\\["\\]|[^"])*)(?P<end>"?)|(?P<bare>[^\s"]+))""", re.IGNORECASE
+    r"""(?P<minus>-?)(?:(?P<field>[a-z가-힣]{2,10}):)?(?:"(?P<quoted>(?:\\["\\]|[^"])*)(?P<end>"?)|(?P<bare>[^\s"]+))""", re.IGNORECASE
 )
 _SPECIAL, _ESCAPED = re.compile(r'["\\]'), re.compile(r'\\(["\\])')  # within quotation marks
 
 
 class Field(StrEnum):
-    """What may stand before a colon."""
+    """What may stand before a colon; in Korean too (`FIELDS`)."""
 
     CATALOG = "catalog"
     SERIES = "series"
@@ -39,7 +39,21 @@ class Field(StrEnum):
     SIZE = "size"
 
 
-_FIELDS = {str(field): field for field in Field}
+FIELDS = {  # by what they are called
+    **{str(field): field for field in Field},
+    "카탈로그": Field.CATALOG,
+    "시리즈": Field.SERIES,
+    **dict.fromkeys(("연도", "년도"), Field.YEAR),
+    "선수": Field.PLAYER,
+    "태그": Field.TAG,
+    "종류": Field.KIND,
+    "확장자": Field.CONTAINER,
+    "코덱": Field.CODEC,
+    "해상도": Field.RESOLUTION,
+    "길이": Field.DURATION,
+    "상태": Field.STATE,
+    **dict.fromkeys(("크기", "용량"), Field.SIZE),
+}
 # Of these a file may have several values, and a search for several of them wants all. Of any other field it has one.
 _HAS_SEVERAL = {Field.TAG, Field.PLAYER, Field.STATE}
 
@@ -124,7 +138,7 @@ def half_typed(text: str) -> HalfTyped:
     name, value = match["field"] or "", match["bare"] or _unquoted(match["quoted"] or "")
     if not name and value.endswith(":"):
         name, value = value[:-1], ""
-    field = _FIELDS.get(name.lower())
+    field = FIELDS.get(name.lower())
     if name and field is None:
         value = f"{name}:{value}"
     return HalfTyped(typed[: match.start()], value, field, is_excluded=bool(match["minus"]))
@@ -140,7 +154,7 @@ def parse(text: str) -> Query:
     for match in _TERM.finditer(tidy(text)[:MAX_CHARS]):
         quoted, bare = match["quoted"], match["bare"]
         name = (match["field"] or "").lower()
-        field = _FIELDS.get(name)
+        field = FIELDS.get(name)
         value = tidy(_unquoted(quoted) if quoted is not None else bare)
         if name and field is None:
             value = f"{match['field']}:{value}"

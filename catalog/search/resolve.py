@@ -38,6 +38,7 @@ _PAIRS_OF_A_SLIP = 2  # a syllable is in two of them
 _OF_CATALOG = " / "  # between the names of a catalog and of a series of it
 _MAX_NAMES = 50_000  # that a mistyped one is compared with
 _FIELD_NAME = re.compile(r"[a-z]{2,10}", re.IGNORECASE)
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)년")  # of which names have the number
 _NOTHING: Clause = (("is_nothing",),)  # no file has it
 _ANYTHING: Clause = tuple((facet_token(Field.KIND, kind),) for kind in FileKind.values)  # every file has one of them
 _UNKNOWN_VALUE = gettext_noop("“%(value)s” is nothing that %(field)s can be; write for example %(example)s.")
@@ -191,12 +192,13 @@ def with_words(resolved: Resolved, phrase: Sequence[str]) -> Wanted:
 # --- words ------------------------------------------------------------------------------------------------------------
 def _words(term: Term, found: Resolved) -> Clause:
     """Note the words of a term; what an excluded one rules out."""
-    folded = [text.fold(word) for word in words(term.text)]
+    typed = words(term.text if term.is_exact else _YEAR.sub(r"\1", term.text))
+    folded = [text.fold(word) for word in typed]
     if term.is_excluded and term.is_exact and len(folded) > 1:
         found.never.append(folded)
         return ()
     if term.is_excluded:
-        tokens = tuple(token for word in words(term.text) for token in query_tokens(word))
+        tokens = tuple(token for word in typed for token in query_tokens(word))
         return (tokens,) if tokens else ()
     if term.is_exact:
         found.literal.update(folded)
@@ -204,7 +206,7 @@ def _words(term: Term, found: Resolved) -> Clause:
     if term.is_exact and len(folded) > 1:
         found.exact.append(folded)
     found.words += folded[:room]
-    found.spelled += words(term.text)[:room]
+    found.spelled += typed[:room]
     return ()
 
 
@@ -296,12 +298,9 @@ def _field(term: Term) -> Clause | Range | None:
             if name is Field.SERIES:
                 called |= _series_in_a_catalog(term.text)
             return _any_of(name, MODELS[name].objects.filter(called).values_list("pk", flat=True))
-        case Field.STATE:
-            return _any_of(Field.STATE, [value]) if value in STATES else None
-        case Field.KIND:
-            return _any_of(Field.KIND, [value]) if value in FileKind.values else None
-        case Field.HLS:
-            return _any_of(Field.HLS, [value]) if value in ("yes", "no") else None
+        case Field.STATE | Field.KIND | Field.HLS as name:
+            fixed = values.fixed(value)
+            return _any_of(name, [fixed]) if fixed in VALUES[name] else None
         case Field.CONTAINER:
             return _any_of(Field.CONTAINER, [value])
         case Field.CODEC:

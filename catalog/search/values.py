@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from catalog.search.wanted import Bounds
 
 _SIGNS = ("", "=", ">", ">=", "<", "<=")
-_SPOKEN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?")
+_SPOKEN = re.compile(r"(?:(\d+(?:\.\d+)?)(?:h|시간))?(?:(\d+(?:\.\d+)?)(?:m(?:in)?|분))?(?:(\d+(?:\.\d+)?)(?:s|초))?")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgt]?)i?b?")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -24,6 +24,21 @@ _CODECS = {  # as people and other programs call them -> as FFmpeg does
     "vtt": "webvtt",
 }
 _LINES = {"sd": 480, "hd": 720, "fullhd": 1080, "fhd": 1080, "qhd": 1440, "2k": 1080, "4k": 2160, "uhd": 2160, "8k": 4320}
+_FIXED = {  # as people, and the pages, say it in Korean -> as it is kept
+    "있음": "present",
+    "기록중": "growing",
+    "보류": "held",
+    **dict.fromkeys(("없어짐", "누락", "없음"), "missing"),
+    **dict.fromkeys(("분석대기중", "대기", "대기중"), "pending"),
+    **dict.fromkeys(("읽을수없음", "실패"), "failed"),
+    **dict.fromkeys(("비디오", "동영상", "영상"), "video"),
+    **dict.fromkeys(("오디오", "소리"), "audio"),
+    **dict.fromkeys(("이미지", "그림", "사진"), "image"),
+    "자막": "subtitle",
+    "기타": "other",
+    "예": "yes",
+    **dict.fromkeys(("아니요", "아니오"), "no"),
+}
 _ABOUT = 0.1  # what a plain length or size may differ by
 _MOST = 2**62  # more than anything is, and a number for both databases even if something is added to it
 
@@ -55,7 +70,7 @@ def bounds(text: str, read: Callable[[str], int | None], *, is_rough: bool = Fal
 
 
 def duration_ms(text: str) -> int | None:
-    """`1h30m`, `90m`, `45s`, `1:30:00`, `2:05`; a bare number is minutes."""
+    """`1h30m`, `90m`, `45s`, `1:30:00`, `2:05`, `1시간 30분`; a bare number is minutes."""
     if text.isdecimal():
         return _whole(float(text) * 60_000)
     found = _CLOCK.fullmatch(text) or (_SPOKEN.fullmatch(text) if text else None)
@@ -89,6 +104,12 @@ def codec(text: str) -> str:
     return _CODECS.get(plain, plain)
 
 
+def fixed(text: str) -> str:
+    """A value of a field that takes fixed words: `missing`, `없어짐`."""
+    return _FIXED.get(text.replace(" ", ""), text)
+
+
 def year(text: str) -> int | None:
-    """Four digits."""
+    """Four digits: `2024`, `2024년`."""
+    text = text.removesuffix("년")
     return int(text) if text.isdecimal() and len(text) == 4 else None

@@ -41,7 +41,19 @@ from catalog.selectors.places import (
     list_sources,
     list_subfolders,
 )
-from catalog.selectors.search import SORTS, FacetValue, Found, find_matching, list_facets, list_matching_ids, matching, propose, search
+from catalog.selectors.search import (
+    SORTS,
+    FacetValue,
+    Found,
+    WayOut,
+    find_matching,
+    list_facets,
+    list_matching_ids,
+    list_ways_out,
+    matching,
+    propose,
+    search,
+)
 from catalog.selectors.stats import LibraryTotals, SummaryRow, catalog_names, library_totals, summary
 from catalog.selectors.suggestions import Completion, complete, suggest
 from catalog.selectors.works import (
@@ -72,6 +84,7 @@ __all__ = [
     "SeriesCard",
     "SourceCard",
     "SummaryRow",
+    "WayOut",
     "catalog_names",
     "collection_ancestors",
     "complete",
@@ -114,6 +127,7 @@ __all__ = [
     "list_subfolders",
     "list_tagged_files",
     "list_tags",
+    "list_ways_out",
     "matching",
     "page_of",
     "propose",

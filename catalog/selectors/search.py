@@ -17,7 +17,7 @@ from catalog.models import MediaFile, SearchEntry
 from catalog.search import engines
 from catalog.search.documents import names_on
 from catalog.search.engines import Matches, engine
-from catalog.search.facets import FACETS, facet_token, minutes_up_to, split_token
+from catalog.search.facets import FACETS, MISSING, facet_token, minutes_up_to, split_token
 from catalog.search.postings import facet_counts
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.ranking import Ranking, stands_side_by_side
@@ -122,6 +122,16 @@ class FacetValue:
         return Term(text, self.facet)
 
 
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A search that finds something, beside one that does not. `without`: the term that it leaves out; None: it asks for missing files."""
+
+    query: Query
+    without: Term | None
+    count: int
+    is_capped: bool
+
+
 def search(
     *, user: Reader, query: Query, sort: str = RELEVANCE, cursor: str | None = None, limit: int, facets: Collection[Field] = ()
 ) -> Found:
@@ -195,6 +205,18 @@ def propose(query: Query, resolved: Resolved) -> Query | None:
     meant = (resolved if loose == query else resolve(loose)).meant
     corrected = loose.corrected({word: near[0] for word, near in meant.items()})
     return corrected if corrected != query and _match(corrected)[1].count else None
+
+
+def list_ways_out(*, user: Reader, query: Query) -> list[WayOut]:
+    """What would be found with one term less, or among missing files: what a search that finds nothing fails by. One search each."""
+    require(user, VIEW_LIBRARY)
+    wider: list[tuple[Query, Term | None]] = []
+    if not any(term.field is Field.STATE for term in query.terms):
+        wider.append((query.with_term(Term(MISSING, Field.STATE)), None))
+    if len(query.terms) > 1:
+        wider += [(query.without_term(term), term) for term in query.terms]
+    found = [(other, without, _match(other)[1]) for other, without in wider]
+    return [WayOut(other, without, matches.count, not matches.is_complete) for other, without, matches in found if matches.count]
 
 
 # --- matching ---------------------------------------------------------------------------------------------------------

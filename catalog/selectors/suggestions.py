@@ -9,11 +9,12 @@ from django.db.models import Q
 
 from catalog import text
 from catalog.models import Catalog, Content, Series, Tag
+from catalog.search import values
 from catalog.search.engines import engine
 from catalog.search.players import players
-from catalog.search.query import Field, HalfTyped, Term, half_typed
+from catalog.search.query import FIELDS, Field, HalfTyped, Term, half_typed
 from catalog.search.resolve import MODELS, VALUES
-from catalog.search.tokens import query_tokens, words
+from catalog.search.tokens import is_hangul, query_tokens, words
 from catalog.search.vocabulary import vocabulary
 from catalog.search.wanted import Wanted
 from catalog.selectors.scope import VIEW_LIBRARY
@@ -63,7 +64,8 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
     if not half.text.strip():
         return []
     sign = "-" if half.is_excluded else ""
-    begun = [field for field in Field if len(half.text) >= _MIN_FIELD_CHARS and field.startswith(half.text.lower())]
+    is_telling = len(half.text) >= _MIN_FIELD_CHARS or is_hangul(half.text)
+    begun = [name for name in FIELDS if is_telling and name.startswith(half.text.lower())]
     return [
         *(Completion("title", title, str(Term(title, is_exact=True))) for title in _titles(text.tidy(typed), limit)),
         *(_with_field(half, Field.PLAYER, name) for name in players.called(half.text, limit=limit)),
@@ -71,7 +73,7 @@ def complete(*, user: Reader, typed: str, limit: int = 4) -> list[Completion]:
         *(_with_field(half, Field.SERIES, name) for name in _series(Q(name__istartswith=half.text), limit)),
         *(_with_field(half, Field.TAG, name) for name in _names(Tag, _is_tag(half.text), limit)),
         *(Completion("word", word, f"{half.before}{sign}{word}") for word in _words(half.text.split()[-1], limit)),
-        *(Completion("field", f"{field}:", f"{half.before}{sign}{field}:", is_open=True) for field in begun),
+        *(Completion("field", f"{name}:", f"{half.before}{sign}{name}:", is_open=True) for name in begun),
     ]
 
 
@@ -87,7 +89,8 @@ def _values(field: Field, begun: str, limit: int) -> list[str]:
         return _series(Q(name__icontains=begun) | Q(catalog__name__icontains=begun), limit)
     if field in MODELS:
         return _names(MODELS[field], Q(name__icontains=begun), limit)
-    return [value for value in VALUES.get(field, ()) if value.startswith(begun.lower())][: 2 * limit]
+    begun = values.fixed(begun.lower())
+    return [value for value in VALUES.get(field, ()) if value.startswith(begun)][: 2 * limit]
 
 
 def _names(model: Any, condition: Q, limit: int) -> list[str]:

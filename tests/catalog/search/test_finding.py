@@ -124,6 +124,13 @@ def names(archive: dict[str, MediaFile], viewer: User, typed: str, **options: An
         ("is:missing", {"gone"}),
         ("final is:failed", {"draft"}),
         ("hls:no codec:prores", {"camel"}),
+        ("상태:없어짐", {"gone"}),
+        ("해상도:4k 종류:동영상", {"camel"}),
+        ('길이:"1시간 1분" -확장자:mov', {"day1"}),
+        ("길이:20분", {"korean"}),
+        ("연도:..2023년", {"korean"}),
+        ("2024년 wsop final", {"draft"}),
+        ('"2024년"', set()),
     ],
 )
 def test_what_was_typed_finds_what_was_meant(archive: dict[str, MediaFile], viewer: User, typed: str, expected: set[str]) -> None:
@@ -431,6 +438,17 @@ def test_an_empty_result_proposes_another_spelling(archive: dict[str, MediaFile]
     assert selectors.propose(hopeless, selectors.search(user=viewer, query=hopeless, limit=5).resolved) is None
 
 
+def test_what_a_search_that_finds_nothing_fails_by_is_told(archive: dict[str, MediaFile], viewer: User) -> None:
+    def ways(typed: str) -> list[tuple[str, str, int]]:
+        found = selectors.list_ways_out(user=viewer, query=parse(typed))
+        return [(str(way.query), str(way.without or ""), way.count) for way in found]
+
+    assert ways("final qqqq") == [("final", "qqqq", 4)]
+    assert ways("final codec:prores res:720p") == [("final codec:prores", "res:720p", 1)]
+    assert ways("gone") == [("gone is:missing", "", 1)]
+    assert ways("qqqq") == []
+
+
 def test_a_phrase_that_nothing_has_is_proposed_as_words(archive: dict[str, MediaFile], viewer: User) -> None:
     query = parse('"table final"')
     assert str(selectors.propose(query, selectors.search(user=viewer, query=query, limit=5).resolved)) == "table final"
@@ -520,6 +538,9 @@ def test_what_is_being_typed_is_completed(archive: dict[str, MediaFile], viewer:
         ("-", set()),
         ("size:1", set()),
         ("strange:x", set()),
+        ("final 시", {("field", "final 시리즈:")}),
+        ("final 상태:없", set()),
+        ("final 상태:없어짐", {("is", "final is:missing")}),
         ("", set()),
         ("final ", set()),
     ],

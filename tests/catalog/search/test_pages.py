@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,14 @@ def test_found_files_are_shown_with_their_words_marked(person: Client) -> None:
     assert "other.mp4" not in shown
 
 
+def test_of_a_file_with_a_title_the_words_of_its_name_are_shown_too(person: Client) -> None:
+    make_file("WSOP/2024/FinalTable_Day1.mp4", title="What a night")
+    index.refresh_all()
+    shown = page(person, "/search/?q=final+night").replace("<wbr>", "")
+    assert "What a <mark>night</mark>" in shown
+    assert "<mark>FinalTable</mark>_Day1.mp4" in shown
+
+
 def test_a_hostile_name_stays_text(person: Client) -> None:
     make_file("a/<img src=x onerror=alert(1)> final.mp4")
     index.refresh_all()
@@ -65,6 +74,9 @@ def test_an_empty_result_says_what_to_do(person: Client) -> None:
     make_file("WSOP/2024/final.mp4")
     index.refresh_all()
     assert "Nothing was found" in page(person, "/search/?q=qqqqqqqq")
+    assert "/search/ways-out/?q=final%20qqqqqqqq" in page(person, "/search/?q=final+qqqqqqqq")
+    ways = re.sub(r"<[^>]*>", "", page(person, "/search/ways-out/?q=final+qqqqqqqq"))
+    assert ways.split() == ["Without", "qqqqqqqq", "1", "file"]
     assert "There is no tag “x”." in page(person, "/search/?q=tag:x")
     assert "What can be typed" in page(person, "/search/")
     assert "What can be typed" in page(person, "/search/?q=+")
