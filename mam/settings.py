@@ -520,7 +520,10 @@ CONTENT_SECURITY_POLICY = {
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "mam.accounts.context.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "mam.accounts.context.RequestIdFilter"},
+        "refusal": {"()": "mam.accounts.context.RefusalFilter"},
+    },
     "formatters": {
         "line": {
             "()": "mam.accounts.context.MaskingFormatter",
@@ -528,7 +531,7 @@ LOGGING: dict[str, Any] = {
             "secret": r"(?P<before>/(?:hls|stream)/)[\w-]{16,}",  # tokens in addresses of streams
         }
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id", "refusal"]}},
     "root": {"handlers": ["stderr"], "level": env.str("MAM_LOG_LEVEL", default="INFO")},
     "loggers": {
         "SMB": {"level": "ERROR"},

@@ -45,6 +45,16 @@ class RequestIdFilter(logging.Filter):
         return headers.get(REQUEST_ID_HEADER, "")
 
 
+class RefusalFilter(logging.Filter):
+    """Takes the traceback from what was refused: a 403 is an answer, not a fault. The line stays."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a record."""
+        if record.name == "django.request" and record.levelno < logging.ERROR:
+            record.exc_info = None
+        return True
+
+
 class MaskingFormatter(logging.Formatter):
     """Lines without what would open a door to whoever reads them: of each match of `secret` only its group `before` stays."""
 

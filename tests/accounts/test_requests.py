@@ -14,11 +14,12 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory, Client, RequestFactory
 
 from mam.accounts import services
-from mam.accounts.context import MaskingFormatter, RequestIdFilter, current_request_id
+from mam.accounts.context import MaskingFormatter, RefusalFilter, RequestIdFilter, current_request_id
 from mam.accounts.errors import PermissionDeniedError
 from mam.accounts.middleware import MamErrorMiddleware, RequestIdMiddleware
 from mam.accounts.models import AuditEntry
 from mam.lib.errors import MamError
+from tests.factories import make_user
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -86,16 +87,20 @@ def test_what_is_refused_is_logged_with_its_request_and_without_its_token(client
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(RequestIdFilter())
+    handler.addFilter(RefusalFilter())
     line = {name: value for name, value in settings.LOGGING["formatters"]["line"].items() if name != "()"}
     handler.setFormatter(MaskingFormatter(**line))
     logger = logging.getLogger("django.request")
     logger.addHandler(handler)
+    client.force_login(make_user("viewer"))
     try:
+        client.get("/jobs/", headers={"X-Request-ID": GIVEN})
         client.get(f"/hls/{'A1b2-_' * 10}/main.m3u8", headers={"X-Request-ID": GIVEN})
     finally:
         logger.removeHandler(handler)
-    (text,) = stream.getvalue().splitlines()
-    assert text.endswith(f"[{GIVEN}] Forbidden: /hls/…/main.m3u8")
+    page, stream_of = stream.getvalue().splitlines()
+    assert f"[{GIVEN}] Forbidden" in page
+    assert stream_of.endswith(f"[{GIVEN}] Forbidden: /hls/…/main.m3u8")
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,11 @@ class Command(BaseCommand):
                 require_encryption=options["require_encryption"],
                 user=None,
             )
-            self.stdout.write(f"Added {source.name} ({source.url}).")
+            self.stdout.write(gettext("Added %(name)s (%(url)s).") % {"name": source.name, "url": source.url})
             if not options["no_scan"]:
                 job = scans.request_scan(source=source, mode=ScanMode.FULL, user=None)
-                self.stdout.write(
-                    f"Its first scan is job {job.pk}: `manage.py scan {source.name!r}` shows it, or runs it if no worker does."
-                )
+                words = gettext("Its first scan is job %(job)s: `manage.py scan %(name)s` shows it, or runs it if no worker does.")
+                self.stdout.write(words % {"job": job.pk, "name": shlex.quote(source.name)})
         except MamError as error:
             raise CommandError(str(error)) from error
 
@@ -66,4 +66,6 @@ class Command(BaseCommand):
         report = sources.try_address(url=options["url"], credentials=credentials, require_encryption=options["require_encryption"])
         if not report.is_ok:
             raise CommandError(f"{messages.render(report.code, report.params, gettext)} Nothing was added.")
-        self.stdout.write(f"{report.server}: {report.dialect}, {report.latency_ms:.1f} ms, {report.root_entries} entries in the root.")
+        words = gettext("%(server)s (%(dialect)s) answers within %(latency)s ms. Entries at the top: %(entries)s.")
+        params = {"server": report.server, "dialect": report.dialect, "latency": f"{report.latency_ms:.1f}", "entries": report.root_entries}
+        self.stdout.write(words % params)

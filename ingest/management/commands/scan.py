@@ -37,7 +37,7 @@ class Command(BaseCommand):
         source = Source.objects.filter(name=options["name"]).first()
         if source is None:
             names = ", ".join(Source.objects.values_list("name", flat=True)) or "-"
-            raise CommandError(f"There is no source named {options['name']!r}. Known: {names}")
+            raise CommandError(gettext("There is no source named “%(name)s”. Known: %(names)s") % {"name": options["name"], "names": names})
         mode = ScanMode.FULL if options["full"] else ScanMode.GATED
         try:
             job = scans.request_scan(source=source, mode=mode, user=None)

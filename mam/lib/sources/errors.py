@@ -31,7 +31,7 @@ class ShareMissingError(SourceError):
     """The share, or the folder the source starts at, is not there."""
 
     code = "source_share_missing"
-    template = gettext_noop("There is no such share or folder on the server: %(target)s")
+    template = gettext_noop("There is no such share or folder: %(target)s")
 
 
 class NotFoundError(SourceError):

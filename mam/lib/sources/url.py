@@ -1,4 +1,4 @@
-"""Addresses of sources: `smb://host[:port]/share/path` and `file:///path`.
+r"""Addresses of sources: `smb://host[:port]/share/path` and `file:///path`; also as others write them, `\\host\share` and `/path`.
 
 No credentials in an address: addresses are shown and logged. Everything after the host is percent-decoded; "#" and "?" are
 ordinary characters of a path.
@@ -80,7 +80,7 @@ class LocalUrl:
 
 def parse_url(url: str) -> SmbUrl | LocalUrl:
     """The address in parts. Raises a subclass of InvalidSourceUrlError that says what is wrong."""
-    scheme, separator, rest = url.strip().partition("://")
+    scheme, separator, rest = _as_url(url.strip()).partition("://")
     authority, slash, path = rest.partition("/")
     _userinfo, at, authority = authority.rpartition("@")
     if at:
@@ -88,6 +88,13 @@ def parse_url(url: str) -> SmbUrl | LocalUrl:
     if not separator or scheme.lower() not in ("smb", "file"):
         raise UrlSchemeError(url=url)
     return _local_url(url, authority, path) if scheme.lower() == "file" else _smb_url(url, authority, path)
+
+
+def _as_url(typed: str) -> str:
+    r"""`\\host\share` and `/path` are addresses as well; no sign in them stands for another."""
+    if typed.startswith("\\\\"):
+        return "smb:" + typed.replace("\\", "/").replace("%", "%25")
+    return "file://" + typed.replace("%", "%25") if typed.startswith("/") else typed
 
 
 def _readable(path: str) -> str:

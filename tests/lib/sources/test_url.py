@@ -26,6 +26,8 @@ from mam.lib.sources.url import InvalidSourceUrlError, UrlCredentialsError, UrlH
         ("file:///mnt/%EB%B0%A9%EC%86%A1 1?", LocalUrl(Path("/mnt/방송 1?"))),
         ("file://localhost/mnt", LocalUrl(Path("/mnt"))),
         ("file:///", LocalUrl(Path("/"))),
+        ("\\\\nas\\media\\방송 100%", SmbUrl("nas", 445, "media", ("방송 100%",))),
+        ("/mnt/nas/100%25 @home", LocalUrl(Path("/mnt/nas/100%25 @home"))),
         ("file:///mnt/caf%E9", LocalUrl(Path(os.fsdecode(b"/mnt/caf\xe9")))),
     ],
 )
@@ -39,7 +41,9 @@ def test_an_address_is_understood_and_comes_back_the_same(text: str, expected: S
     [
         ("", UrlSchemeError),
         ("nas/media", UrlSchemeError),
-        ("\\\\nas\\media", UrlSchemeError),
+        ("\\\\nas", UrlShareError),
+        ("\\\\mam:secret@nas\\media", UrlCredentialsError),
+        ("/mnt/../etc", UrlPathError),
         ("nfs://nas/media", UrlSchemeError),
         ("smb:/nas/media", UrlSchemeError),
         ("smb:///media", UrlHostError),

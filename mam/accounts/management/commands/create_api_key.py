@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from mam.accounts import services
 from mam.accounts.selectors import find_user, known_permissions
@@ -29,13 +30,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = find_user(options["email"])
         if user is None:
-            raise CommandError(f"There is no user {options['email']}.")
+            raise CommandError(gettext("There is no user %(user)s.") % {"user": options["email"]})
         if options["days"] is not None and options["days"] < 1:
-            raise CommandError("--days is at least 1.")
+            raise CommandError(gettext("--days is at least 1."))
         expires_at = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         try:
             key, text = services.create_api_key(actor=None, user=user, name=options["name"], scopes=options["scope"], expires_at=expires_at)
         except MamError as error:
             raise CommandError(str(error)) from error
-        self.stderr.write(f"Made {key} for {user.email}. Use it as `Authorization: Api-Key ...`; it cannot be shown again:")
+        words = gettext("Made %(key)s for %(user)s. Use it as `Authorization: Api-Key ...`; it cannot be shown again:")
+        self.stderr.write(words % {"key": key, "user": user.email})
         self.stdout.write(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 from mam.accounts import services
 from mam.lib.errors import MamError
@@ -36,11 +37,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"Made {user.email} ({options['role']}).")
+        self.stdout.write(gettext("Made %(user)s (%(role)s).") % {"user": user.email, "role": options["role"]})
         if not given:
-            self.stdout.write(f"Password: {password}")
+            self.stdout.write(gettext("Password: %(password)s") % {"password": password})
 
     def _given_password(self, options: dict[str, Any]) -> str:
         if options["password_stdin"]:
             return sys.stdin.readline().rstrip("\n")
-        return getpass.getpass("Password (empty: make one): ") if sys.stdin.isatty() else ""
+        return getpass.getpass(gettext("Password (empty: make one): ")) if sys.stdin.isatty() else ""
