@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SCAN_KIND = "ingest.scan"
 PROBE_KIND = "ingest.probe"
 _RANK = {"": 0, ScanMode.FOLDERS: 1, ScanMode.GATED: 2, ScanMode.FULL: 3}
+_NEWS = ("added", "changed", "moved", "absent", "missing", "restored")  # counts of a scan; of one without any nothing has to be kept
 _RESUME_WITHIN = timedelta(hours=12)  # what an older scan has seen is too old to count as seen
 _SECOND_LOOK_S = 2.0  # after an absence; two listings must agree before a file is missing
 
@@ -145,7 +146,7 @@ def _open_scan(source: Source, mode: str, ctx: JobContext) -> tuple[Scan, bool]:
         if mode == ScanMode.GATED and source.last_scan_at is None:
             mode = ScanMode.FULL
         scan = Scan(source=source, mode=mode)
-        ctx.log(f"scan_started_{mode}", source=source.name)
+        ctx.log(f"scan_started_{mode}", ctx.level, source=source.name)
     scan.job_id = ctx.job_id
     scan.save()
     return scan, scan is unfinished
@@ -236,7 +237,10 @@ def _finish(scan: Scan, scanner: Scanner, ctx: JobContext) -> dict[str, Any]:
             ctx.log("files_came_back", files=came_back.files)
         _stamp_source(source, scan)
         _plan_second_looks(source, scanner)
-        ctx.log("scan_done", LogLevel.INFO, **_numbers(scan))
+        has_news = any(getattr(scan, name) for name in _NEWS)
+        if not has_news:
+            ctx.note_nothing_new()
+        ctx.log("scan_done", LogLevel.INFO if has_news else ctx.level, **_numbers(scan))
     placement.place_files(file_ids=rejoined)
     request_probe_of_pending(source=source)
     ctx.progress(scan.files, scan.files, unit="files")
@@ -307,5 +311,5 @@ def _due_mode(source: Source, now: datetime, *, has_hints: bool) -> str | None:
 
 def purge_scans(*, older_than: datetime) -> int:
     """Forget scans that changed nothing and ended before `older_than`; returns how many."""
-    dull = Scan.objects.filter(finished_at__lt=older_than, added=0, changed=0, moved=0, absent=0, missing=0, restored=0)
+    dull = Scan.objects.filter(finished_at__lt=older_than, **dict.fromkeys(_NEWS, 0))
     return dull.delete()[0]

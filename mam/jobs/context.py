@@ -51,9 +51,11 @@ class JobContext:
         self.attempt = job.attempt
         self.requested_by_id = job.requested_by_id
         self.request_id = job.request_id
+        self.level = job.level
         self.cancelled = threading.Event()
         self.is_finished = False  # publish(completes=True) has ended the job
         self._owner = job.owner
+        self._is_routine = False
         self._interruption: JobInterruptedError | None = None
         self._lock = threading.Lock()
         self._pending_progress: dict[str, Any] = {}
@@ -145,9 +147,17 @@ class JobContext:
             finally:
                 self._publishing.lines = None
             if completes:
-                lines.append(self.end(JobState.SUCCEEDED, log.SUCCEEDED, result=result))
+                lines.append(self.succeed(result))
             log.write_lines(lines)  # last: they lock the log
         self.is_finished = completes
+
+    def note_nothing_new(self) -> None:
+        """Nothing came of the work. If nobody asked for it either, lists of jobs leave it out."""
+        self._is_routine = self.requested_by_id is None
+
+    def succeed(self, result: dict[str, Any] | None, **fields: Any) -> JobLog:
+        """`end` of a job that has done its work."""
+        return self.end(JobState.SUCCEEDED, log.SUCCEEDED, level=self.level, result=result, is_routine=self._is_routine, **fields)
 
     def end(self, state: JobState, code: str, *, level: LogLevel = LogLevel.INFO, **fields: Any) -> JobLog:
         """Write the job's end inside the caller's transaction; return the line that goes with it. LeaseLostError if not ours."""

@@ -63,6 +63,7 @@ class Job(models.Model):
     max_attempts = models.PositiveSmallIntegerField(_("attempts at most"), default=3)
     owner = models.UUIDField(_("worker"), null=True)
     lease_until = models.DateTimeField(_("lease until"), null=True)
+    is_routine = models.BooleanField(_("routine"), default=False, db_default=False)  # nobody asked for it, and nothing came of it
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     result = models.JSONField(_("result"), null=True)
     error_code = models.CharField(_("error code"), max_length=64, blank=True)
@@ -81,6 +82,7 @@ class Job(models.Model):
             models.Index(fields=["queue", "priority", "id"], condition=Q(state="queued"), name="job_claim"),
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="job_lease"),
             models.Index(fields=["state", "-id"], name="job_by_state"),
+            models.Index(fields=["state", "-id"], condition=Q(is_routine=False), name="job_news"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["key"], condition=Q(state="queued") & ~Q(key=""), name="job_one_queued_per_key"),
@@ -99,6 +101,11 @@ class Job(models.Model):
     def label(self) -> str:
         """Kind and subject, as people know it."""
         return f"{self.kind_label} · {self.subject}" if self.subject else self.kind_label
+
+    @property
+    def level(self) -> LogLevel:
+        """Of lines that only say how far it is: nobody waits for what nobody asked for."""
+        return LogLevel.DEBUG if self.requested_by_id is None else LogLevel.INFO
 
     @property
     def progress_percent(self) -> int | None:

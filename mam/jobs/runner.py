@@ -113,7 +113,7 @@ def take(pk: int) -> Job | None:
             ):
                 return None
             job = Job.objects.get(pk=pk)
-            log.write_lines([JobLog(job=job, code=log.STARTED, params={"attempt": job.attempt})])
+            log.write_lines([JobLog(job=job, level=job.level, code=log.STARTED, params={"attempt": job.attempt})])
             return job
     except IntegrityError:
         return None
@@ -132,7 +132,7 @@ def _run(job: Job, context: JobContext) -> Callable[[], list[JobLog]]:
         text = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARS:]
         params = {"error": f"{type(error).__name__}: {error}"[:500]}
         return _failed(job, context, _Failure(UNEXPECTED, params, is_permanent=True, traceback=text))
-    return lambda: [context.end(JobState.SUCCEEDED, log.SUCCEEDED, result=result, error_code="", error_params={})]
+    return lambda: [context.succeed(result, error_code="", error_params={})]
 
 
 def _interrupted(job: Job, context: JobContext, reason: JobInterruptedError) -> Callable[[], list[JobLog]]:

@@ -24,9 +24,11 @@ COUNT_LIMIT = 1000  # counting stops here ("1,000+"): a count of all finished jo
 LOOKED_BACK = 100_000  # lines; a search for rare ones would read the whole log
 
 
-def list_jobs(*, tab: str, kind: str = "", queue: str = "") -> QuerySet[Job]:
+def list_jobs(*, tab: str, kind: str = "", queue: str = "", with_routine: bool = False) -> QuerySet[Job]:
     """Jobs of a tab (a key of TABS), without an order. Empty `kind` and `queue` stand for all."""
     jobs = Job.objects.filter(state__in=TABS[tab][0]).select_related("requested_by")
+    if not with_routine:
+        jobs = jobs.filter(is_routine=False)
     if kind:
         jobs = jobs.filter(kind=kind)
     if queue:
@@ -34,9 +36,9 @@ def list_jobs(*, tab: str, kind: str = "", queue: str = "") -> QuerySet[Job]:
     return jobs
 
 
-def count_jobs() -> dict[str, int]:
+def count_jobs(*, with_routine: bool = False) -> dict[str, int]:
     """How many jobs are in each tab; COUNT_LIMIT means that many or more. One query a tab, each over an index."""
-    return {tab: Job.objects.filter(state__in=states).order_by()[:COUNT_LIMIT].count() for tab, (states, _) in TABS.items()}
+    return {tab: list_jobs(tab=tab, with_routine=with_routine).order_by()[:COUNT_LIMIT].count() for tab in TABS}
 
 
 def count_active() -> dict[str, int]:

@@ -158,7 +158,7 @@ def _fresh() -> dict[str, Any]:
 def _announce(job: Job, code: str) -> None:
     with log.commit_ordered():
         hints.send(job.queue, at=job.not_before)
-        log.write(job.pk, code)
+        log.write(job.pk, code, level=job.level)
 
 
 def _require(user: User | None) -> None:

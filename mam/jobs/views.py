@@ -30,13 +30,14 @@ _PAGE_SIZE = 50
 @require_GET
 @permission_required("jobs.view_job", raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
-    """`?state=running|waiting|failed|done&kind=&queue=&cursor=`; without `state` the tab that has something to say."""
-    counts = selectors.count_jobs()
+    """`?state=running|waiting|failed|done&kind=&queue=&routine=&cursor=`; without `state` the tab that has something to say."""
+    with_routine = bool(request.GET.get("routine"))
+    counts = selectors.count_jobs(with_routine=with_routine)
     tab = request.GET.get("state", "")
     if tab not in selectors.TABS:
         tab = next((name for name in ("running", "waiting", "failed") if counts[name]), "done")
     kind, queue = request.GET.get("kind", ""), request.GET.get("queue", "")
-    jobs = selectors.list_jobs(tab=tab, kind=kind, queue=queue)
+    jobs = selectors.list_jobs(tab=tab, kind=kind, queue=queue, with_routine=with_routine)
     ordering = selectors.TABS[tab][1]
     try:
         page = keyset_page(jobs, ordering, request.GET.get("cursor") or None, _PAGE_SIZE)
@@ -50,6 +51,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "state": tab,
         "kind": kind,
         "queue": queue,
+        "with_routine": with_routine,
         "kinds": [{"name": known.name, "label": gettext(known.label)} for known in registry.list_kinds()],
         "queues": sorted({known.queue for known in registry.list_kinds()}),
     }

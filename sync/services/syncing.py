@@ -288,7 +288,8 @@ def _sync(target: Target, adapter: OttTarget, ctx: JobContext) -> dict[str, Any]
             ctx.log("sync_target_error", level=LogLevel.WARNING, error=str(error))
     plan = _plan(target, adapter, ctx)
     if plan is None:
-        _publish_works(target, adapter, ctx)
+        if not _publish_works(target, adapter, ctx):
+            ctx.note_nothing_new()
         return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, **_put_off(target), "state": PlanState.APPLIED}
     if plan.state == PlanState.HELD:
         return {"added": 0, "updated": 0, "restored": 0, "deleted": 0, "errors": 0, "state": PlanState.HELD, "plan": plan.pk}
@@ -304,11 +305,12 @@ def _apply(plan: Plan, adapter: OttTarget, ctx: JobContext, *, is_fresh: bool = 
     return applying.result_of(ended)
 
 
-def _publish_works(target: Target, adapter: OttTarget, ctx: JobContext) -> None:
-    """Files name the contents they belong to, so those come first."""
+def _publish_works(target: Target, adapter: OttTarget, ctx: JobContext) -> int:
+    """Files name the contents they belong to, so those come first. How many there were to write."""
     count = works.publish_works(target=target, adapter=adapter, ctx=ctx)
     if count:
         ctx.log("sync_works", count=count)
+    return count
 
 
 def _plan(target: Target, adapter: OttTarget, ctx: JobContext) -> Plan | None:

@@ -15,7 +15,8 @@ from catalog.services import rollups
 from ingest.models import ScanMode, ScanPlan, ScanState
 from ingest.services import scans
 from mam.accounts.errors import PermissionDeniedError
-from mam.jobs.models import JobState
+from mam.jobs.models import Job, JobState, LogLevel
+from mam.jobs.testing import run_pending
 from tests.factories import make_user
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ def test_an_unchanged_tree_stays_as_it_is(archive: Archive) -> None:
 
     assert list(MediaFile.objects.order_by("pk").values()) == before
     assert (scan.added, scan.changed, scan.moved, scan.absent, scan.restored) == (0, 0, 0, 0, 0)
+
+
+def test_a_scan_without_news_that_nobody_asked_for_is_routine(archive: Archive) -> None:
+    archive.fill(2)
+
+    def levels_of(job: Job) -> tuple[bool, set[str], set[str]]:
+        codes = {level: set(job.log.filter(level=level).values_list("code", flat=True)) for level in (LogLevel.DEBUG, LogLevel.INFO)}
+        return job.is_routine, codes[LogLevel.DEBUG], codes[LogLevel.INFO]
+
+    steps = {"job_started", "job_succeeded"}
+    assert levels_of(archive.run()) == (False, steps | {"scan_started_full"}, {"scan_done"})
+    assert levels_of(archive.run()) == (True, steps | {"scan_started_full", "scan_done"}, set())
+    scans.request_scan(source=archive.source, mode=ScanMode.FULL, user=make_user("administrator"))
+    (job,) = run_pending("fast", kinds=[scans.SCAN_KIND])
+    assert levels_of(job) == (False, set(), steps | {"scan_started_full", "scan_done"})
 
 
 def test_a_changed_file_is_a_new_version_and_is_analysed_again(archive: Archive) -> None:

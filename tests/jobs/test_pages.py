@@ -46,6 +46,14 @@ def test_what_waits_stands_in_the_order_of_its_start(operator: Client) -> None:
     assert subjects(page.context["jobs"]) == ["high", "first", "second", "low"]
 
 
+def test_routine_is_only_shown_to_who_asks_for_it(operator: Client) -> None:
+    make_job(state=JobState.SUCCEEDED, subject="news")
+    make_job(state=JobState.SUCCEEDED, subject="routine", is_routine=True)
+    page, whole = operator.get(LIST), operator.get(LIST, {"routine": "on"})
+    assert (subjects(page.context["jobs"]), page.context["counts"]["done"]) == (["news"], 1)
+    assert (subjects(whole.context["jobs"]), whole.context["counts"]["done"]) == (["routine", "news"], 2)
+
+
 def test_kinds_and_queues_narrow_the_list(operator: Client) -> None:
     make_job("ingest.scan", subject="scan", queue="fast")
     make_job("streaming.poster", subject="poster", queue="media")
