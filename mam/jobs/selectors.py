@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from django.db.models import Max
 
-from mam.jobs.models import ACTIVE, Job, JobLog, JobState
+from mam.jobs.models import ACTIVE, Job, JobLog, JobState, LogLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,13 @@ def list_log_tail(*, job_id: int, limit: int = 500) -> list[JobLog]:
 
 
 def list_log_tail_of_kinds(*, kinds: Sequence[str], limit: int = 1000) -> list[JobLog]:
-    """The last `limit` lines of jobs of some kinds, with their jobs, oldest first, as far as they are among the LOOKED_BACK last of all."""
-    lines = JobLog.objects.filter(pk__gt=last_log_id() - LOOKED_BACK, job__kind__in=kinds).select_related("job")
-    return list(lines.order_by("-pk")[:limit])[::-1]
+    """The last `limit` lines of jobs of some kinds, and as many of level DEBUG, with their jobs, oldest first.
+
+    As far as they are among the LOOKED_BACK last of all.
+    """
+    lines = JobLog.objects.filter(pk__gt=last_log_id() - LOOKED_BACK, job__kind__in=kinds).select_related("job").order_by("-pk")
+    news, details = lines.filter(level__gte=LogLevel.INFO)[:limit], lines.filter(level__lt=LogLevel.INFO)[:limit]
+    return sorted([*news, *details], key=attrgetter("pk"))
 
 
 def last_log_id() -> int:

@@ -6,7 +6,8 @@ import { absolute, clock } from "./format.js";
 import { isOneOf } from "./jobs.js";
 import { connect } from "./live.js";
 
-const MOST_LINES = 1000;
+const MOST_LINES = 1000; // and as many details
+const INFO = 20; // the level above that of details
 const NEAR_END_PX = 24;
 const viewers = new Map(); // section -> its viewer
 const labels = new Map(); // id of a job -> what it is called, as jobs.js is told
@@ -43,16 +44,17 @@ class LogViewer {
     const fresh = lines.filter((line) => line.id > this.last);
     if (!fresh.length) return;
     this.last = fresh.at(-1).id;
-    if (this.pause.getAttribute("aria-pressed") === "true") this.held = [...this.held, ...fresh].slice(-MOST_LINES);
+    if (this.pause.getAttribute("aria-pressed") === "true") this.held = newest([...this.held, ...fresh], ({ level }) => level);
     else this.append(fresh);
   }
 
   append(lines) {
     const part = document.createDocumentFragment();
-    part.append(...lines.slice(-MOST_LINES).map((line) => this.draw(line)));
+    part.append(...newest(lines, ({ level }) => level).map((line) => this.draw(line)));
     this.lines.querySelector(".log-empty").before(part);
-    const all = this.lines.querySelectorAll(".log-line");
-    for (let index = 0; index < all.length - MOST_LINES; index += 1) all[index].remove();
+    const all = [...this.lines.querySelectorAll(".log-line")];
+    const kept = new Set(newest(all, ({ dataset }) => Number(dataset.level)));
+    for (const line of all) if (!kept.has(line)) line.remove();
     this.scroll();
   }
 
@@ -109,6 +111,12 @@ class LogViewer {
     this.append(this.held);
     this.held = [];
   }
+}
+
+/** The last lines: what happens by itself each minute does not push out the news. */
+function newest(lines, levelOf) {
+  const counts = { details: 0, news: 0 };
+  return lines.toReversed().filter((line) => (counts[levelOf(line) < INFO ? "details" : "news"] += 1) <= MOST_LINES).toReversed();
 }
 
 function drawJob(id) {

@@ -23,6 +23,6 @@ KINDS = "sync.,ingest.scan"  # of the jobs that are shown
 @require_safe
 @permission_required([VIEW, SEE_LOG], raise_exception=True)
 def log(request: MemberRequest) -> HttpResponse:
-    """The last 1,000 of them; what comes follows by WS /ws/logs."""
+    """The last 1,000 of them, and of their details; what comes follows by WS /ws/logs."""
     lines = list_log_tail_of_kinds(kinds=registry.names_of(KINDS))
     return show(request, the_target(), "log", "sync/log.html", {"lines": lines, "kinds": KINDS})

@@ -40,6 +40,13 @@ def test_the_last_thousand_lines_are_shown(operator: Client, target: Target, dja
     assert (len(lines), lines[0].params, lines[-1].params) == (1_000, {"attempt": 3}, {"attempt": 1_002})
 
 
+def test_details_do_not_push_out_the_news(target: Target) -> None:
+    job = make_job("sync.sync")
+    lines = [make_job_log(job, "job_started", params={"attempt": number}, level=level) for number, level in enumerate([20, 10, 10, 10, 20])]
+    shown = selectors.list_log_tail_of_kinds(kinds=["sync.sync"], limit=2)
+    assert shown == [lines[0], lines[2], lines[3], lines[4]]
+
+
 def test_a_log_full_of_others_is_not_searched_to_its_beginning(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selectors, "LOOKED_BACK", 5)
     make_job_log(make_job("sync.sync"), "job_started")
