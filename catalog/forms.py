@@ -16,13 +16,12 @@ from unfold.widgets import (
 
 from catalog import selectors
 from catalog.choices import EditKind
-from catalog.errors import PlayerAmbiguousError, PlayerUnknownError
 from catalog.models import Collection, Content, PathRule, Series, Source
 from catalog.search.resolve import series_label
 from catalog.services import collections
 from catalog.services.file_systems import Credentials
 from catalog.services.tags import get_or_create_tags
-from mam.templatetags.mam_format import format_names, message_text
+from mam.templatetags.mam_format import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -343,15 +342,8 @@ class PlayersForm(EditForm):
 
     def targets(self, user: User) -> Sequence[Any]:
         """Each once. PlayerUnknownError, PlayerAmbiguousError."""
-        found = {}
-        for name in _names(self.cleaned_data["names"]):
-            known = selectors.find_players(user=user, name=name)
-            if not known:
-                raise PlayerUnknownError(name=name)
-            if len(known) > 1:
-                raise PlayerAmbiguousError(name=name, players=format_names([player.name for player in known]))
-            found[known[0].pk] = known[0]
-        return list(found.values())
+        found = (selectors.get_player_named(user=user, name=name) for name in _names(self.cleaned_data["names"]))
+        return list(dict.fromkeys(found))
 
 
 class PlaceForm(EditForm):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("folders/", views.source_list, name="source_list"),
     path("folders/<int:folder_id>/", views.folder_detail, name="folder_detail"),
     path("files/<int:file_id>/", views.file_detail, name="file_detail"),
+    path("files/<int:file_id>/players/", views.file_players, name="file_players"),
     path("files/<int:file_id>/tags/", views.file_tags, name="file_tags"),
     path("files/<int:file_id>/similar/", views.file_similar, name="file_similar"),
     path("search/", views.search, name="search"),

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from catalog import selectors, text
 from catalog.choices import PLACED_KINDS, EditKind, Placement
-from catalog.errors import ObjectNotFoundError
+from catalog.errors import ObjectNotFoundError, PlayerUnknownError
 from catalog.forms import EDIT_FORMS, MoveFileForm
 from catalog.search.query import Field, Query, Term, parse
 from catalog.search.resolve import likely
@@ -30,6 +30,7 @@ from catalog.selectors.scope import CURATE
 from catalog.selectors.similar import find_similar, may_have_similar
 from catalog.selectors.works import total_duration_ms
 from catalog.services import bulk_edits, collections
+from catalog.services import players as player_services
 from catalog.services import tags as tag_services
 from catalog.services.bulk_edits import MAX_FILES
 from mam.lib.bulk import in_order
@@ -221,6 +222,35 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
         return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
     file = selectors.get_file(user=request.user, file_id=file_id)
     return render(request, "catalog/_file_tags.html", {"file": file, "may_curate": True})
+
+
+@require_POST
+@permission_required(CURATE, raise_exception=True)
+def file_players(request: MemberRequest, file_id: int) -> HttpResponse:
+    """Name a player by any spelling (`add`), make one first (`create`=name), or take one off (`remove`=id); answers as `file_tags`."""
+    file, unknown = selectors.get_file(user=request.user, file_id=file_id), ""
+    typed, removed = request.POST.get("add", "").strip(), request.POST.get("remove", "")
+    try:
+        if removed.isdigit():
+            player = selectors.get_player(user=request.user, player_id=int(removed))
+            player_services.remove_player(file=file, player=player, user=request.user)
+        elif typed or request.POST.get("create", "").strip():
+            player = (
+                selectors.get_player_named(user=request.user, name=typed)
+                if typed
+                else player_services.create_player(name=request.POST["create"], user=request.user)
+            )
+            player_services.add_player(file=file, player=player, user=request.user)
+    except PlayerUnknownError as error:
+        unknown = typed
+        if not request.htmx:
+            messages.error(request, message_text(error.code, error.params))
+    except MamError as error:
+        messages.error(request, message_text(error.code, error.params))
+    if not request.htmx:
+        return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
+    file = selectors.get_file(user=request.user, file_id=file_id)
+    return render(request, "catalog/_file_players.html", {"file": file, "may_curate": True, "unknown": unknown})
 
 
 @require_safe

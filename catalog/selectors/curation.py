@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from django.db.models import Count
 
 from catalog import text
+from catalog.errors import PlayerAmbiguousError, PlayerUnknownError
 from catalog.models import Collection, CollectionItem, Content, MediaFile, Player, Tag
 from catalog.search.players import names_of, players
 from catalog.search.tokens import words
 from catalog.selectors.scope import get_visible, visible
 from mam.lib.bulk import among
+from mam.templatetags.mam_format import format_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +108,16 @@ def find_players(*, user: Reader, name: str) -> list[Player]:
     rows = list(list_players(user=user).filter(pk__in=among(players.whose_name_has({text.fold(word) for word in words(name)}))))
     exact = [row for row in rows if wanted in {text.fold(spelling) for spelling in names_of(row)}]
     return exact or rows
+
+
+def get_player_named(*, user: Reader, name: str) -> Player:
+    """The one player that `find_players` finds. PlayerUnknownError, PlayerAmbiguousError."""
+    known = find_players(user=user, name=name)
+    if not known:
+        raise PlayerUnknownError(name=text.tidy(name))
+    if len(known) > 1:
+        raise PlayerAmbiguousError(name=text.tidy(name), players=format_names([player.name for player in known]))
+    return known[0]
 
 
 def find_namesakes(*, user: Reader, player: Player) -> list[Player]:

@@ -11,6 +11,7 @@ from catalog import text
 from catalog.errors import MergeIntoItselfError, ObjectNotFoundError
 from catalog.models import MediaFile, Player
 from catalog.services.common import CURATE, audit, change, check_access, clean_name, lock, name_is_free
+from catalog.services.links import link, unlink
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -89,6 +90,20 @@ def delete_player(*, player: Player, user: User | None) -> None:
     row = lock(player)
     audit(user, "player.delete", row, {"name": row.name}, {})
     row.delete()
+
+
+@transaction.atomic
+def add_player(*, file: MediaFile, player: Player, user: User | None) -> None:
+    """Name a player on a file."""
+    check_access(user, CURATE)
+    link(player, [file.pk], user)
+
+
+@transaction.atomic
+def remove_player(*, file: MediaFile, player: Player, user: User | None) -> None:
+    """Take a player off a file."""
+    check_access(user, CURATE)
+    unlink(player, [file.pk], user)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from django.urls import reverse
 
+from catalog.models import Player
 from tests.factories import make_collection, make_content, make_file, make_folder, make_player, make_source, make_tag, make_user
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 ENGLISH = {"Accept-Language": "en"}
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -92,3 +94,54 @@ def test_the_page_of_a_player_has_files_that_no_content_names_the_player_of(clie
     assert [name for name, href in hrefs.items() if f'href="{href}"' in shown] == ["alone.mp4"]
     assert reverse("catalog:content_detail", args=[named.pk]) in shown
     assert urlencode({"q": 'player:"Phil \\"Unabomber\\" Laak"'}) in shown
+
+
+# --- what is curated on the page of a file --------------------------------------------------------------------------------
+@pytest.fixture
+def curator(client: Client) -> Client:
+    client.force_login(make_user("operator", language="en"))
+    return client
+
+
+def test_players_are_named_on_a_file_in_any_spelling_and_taken_off(curator: Client) -> None:
+    file, player = make_file(), make_player("Phil Ivey", name_ko="필 아이비")
+    url = reverse("catalog:file_players", args=[file.pk])
+    assert player.name in curator.post(url, {"add": "필 아이비"}, headers=HTMX).content.decode()
+    assert list(file.players.all()) == [player]
+    assert curator.post(url, {"remove": player.pk}).headers["Location"] == reverse("catalog:file_detail", args=[file.pk])
+    assert list(file.players.all()) == []
+
+
+def test_a_player_that_nobody_knows_is_made_when_asked_for(curator: Client) -> None:
+    file = make_file()
+    url = reverse("catalog:file_players", args=[file.pk])
+    page = curator.post(url, {"add": " New <b>Face</b> "}, headers=HTMX).content.decode()
+    assert "There is no player named “New &lt;b&gt;Face&lt;/b&gt;”." in page
+    assert not Player.objects.exists()
+    curator.post(url, {"create": "New Face"}, headers=HTMX)
+    assert [player.name for player in file.players.all()] == ["New Face"]
+
+
+def test_a_name_of_several_players_is_not_guessed(curator: Client) -> None:
+    file = make_file()
+    for name in ("Phil Ivey", "Phil Laak"):
+        make_player(name)
+    answer = curator.post(reverse("catalog:file_players", args=[file.pk]), {"add": "phil"}, follow=True)
+    assert "“phil” may be one of several players (Phil Ivey, Phil Laak)." in " ".join(map(str, answer.context["messages"]))
+    assert not file.players.exists()
+
+
+def test_tags_are_put_on_a_file_and_taken_off(curator: Client) -> None:
+    file = make_file()
+    url = reverse("catalog:file_tags", args=[file.pk])
+    assert "bluff" in curator.post(url, {"add": "bluff"}, headers=HTMX).content.decode()
+    tag = file.tags.get()
+    curator.post(url, {"remove": tag.pk})
+    assert not file.tags.exists()
+
+
+@pytest.mark.parametrize("name", ["file_tags", "file_players"])
+def test_only_curators_change_tags_and_players(client: Client, name: str) -> None:
+    file = make_file()
+    client.force_login(make_user("viewer"))
+    assert client.post(reverse(f"catalog:{name}", args=[file.pk]), {"add": "x"}).status_code == 403
