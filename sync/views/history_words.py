@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.models import Content
 from mam.lib.messages import fill
 from mam.templatetags.mam_format import format_absolute_time, format_bytes, format_codec, format_duration, format_number
 from sync.choices import Action, Adapter, HoldReason, MatchStatus
@@ -136,6 +137,12 @@ def _holds(value: list[Mapping[str, Any]]) -> str:
     return " ".join(fill(str(HoldReason(hold["code"]).label), hold["params"]) for hold in value)
 
 
+def _content(value: str) -> str:
+    """Its title, where the id is one of ours."""
+    title = Content.objects.filter(pk=int(value)).values_list("title", flat=True).first() if value.isdecimal() else None
+    return f"{title} ({value})" if title else value
+
+
 def _moment(value: str) -> str:
     return str(format_absolute_time(parse_datetime(value)))
 
@@ -148,9 +155,10 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "width_px": _pixels,
     "height_px": _pixels,
     "duration_ms": format_duration,
+    "content_id": _content,
     "deleted_at": _moment,
     "interval_s": _minutes,
-    "guard_percent": "{} %".format,
+    "guard_percent": "{}%".format,
     "credentials": lambda value: str(_SECRETS[value]),
     "webhook_url": lambda value: str(_SECRETS[value]),
     "webhook_secret": lambda value: str(_SECRETS[value]),

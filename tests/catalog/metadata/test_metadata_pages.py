@@ -114,6 +114,7 @@ def test_a_curator_uploads_looks_applies_and_undoes(client: Client, operator: Us
     run_pending(kinds=[metadata_import.IMPORT_JOB])
     library[0].refresh_from_db()
     assert library[0].title == ""
+    assert "Do it again" in client.get(detail, headers=ENGLISH).content.decode()
     assert "목록.csv" in client.get(url).content.decode()
 
 

@@ -15,7 +15,7 @@ from sync.choices import HistoryEvent, HistorySide
 from sync.models import HistoryRow
 from sync.services.history import Actor, Change, record
 from sync.services.settings import change_target
-from tests.factories import make_catalog, make_file, make_job, make_user
+from tests.factories import make_catalog, make_content, make_file, make_job, make_user
 from tests.sync.factories import make_plan, make_synced
 from tests.sync.pages.reading import HTMX, show, words_of
 
@@ -98,6 +98,13 @@ def test_a_line_opens_what_was_before_and_after(viewer: Client, target: Target, 
         f'href="{reverse("catalog:file_detail", args=[file.pk])}"'
         in viewer.get(reverse("sync:history_row", args=[row.pk]), headers=HTMX).content.decode()
     )
+
+
+def test_a_content_is_called_by_its_title(viewer: Client, target: Target) -> None:
+    content = make_content(title="Main Event Day 1")
+    before, after = {"content_id": "an-id-of-theirs"}, {"content_id": str(content.pk)}
+    row = happen(target, HistoryEvent.CHANGED, "a.mp4", before=before, after=after)
+    assert f"Content an-id-of-theirs Main Event Day 1 ({content.pk})" in opened(viewer, row)
 
 
 def test_values_that_are_rounded_to_the_same_are_exact(viewer: Client, target: Target) -> None:
