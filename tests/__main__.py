@@ -24,8 +24,9 @@ MOST_AGAIN = 5  # failures: more are no accident
 def main(arguments: list[str]) -> int:
     """The exit code of the first run that failed, or 0."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PRODUCT_VARIABLES)}
-    # On all processors; the tests of one file stay together, because they share what their module has started.
-    at_a_time = min(len(os.sched_getaffinity(0)), MOST_AT_A_TIME)
+    # One more than there are processors, for each waits for servers and browsers at times; the tests of one file stay together, because
+    # they share what their module has started.
+    at_a_time = min(len(os.sched_getaffinity(0)) + 1, MOST_AT_A_TIME)
     together = [f"--numprocesses={at_a_time}", "--dist=loadfile", "--no-loadscope-reorder", "--durations=25"]
     alone = _pytest_twice(["-m", "alone", *arguments], [], environment)
     with postgres_server() as server:
