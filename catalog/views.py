@@ -213,7 +213,7 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
         if request.POST.get("add", "").strip():
             tags = tag_services.get_or_create_tags(names=[request.POST["add"]], user=request.user)
             tag_services.add_tags(file_ids=[file.pk], tags=tags, user=request.user)
-        elif request.POST.get("remove", "").isdigit():
+        elif request.POST.get("remove", "").isdecimal():
             tag = selectors.get_tag(user=request.user, tag_id=int(request.POST["remove"]))
             tag_services.remove_tags(file_ids=[file.pk], tags=[tag], user=request.user)
     except MamError as error:
@@ -231,7 +231,7 @@ def file_players(request: MemberRequest, file_id: int) -> HttpResponse:
     file, unknown = selectors.get_file(user=request.user, file_id=file_id), ""
     typed, removed = request.POST.get("add", "").strip(), request.POST.get("remove", "")
     try:
-        if removed.isdigit():
+        if removed.isdecimal():
             player = selectors.get_player(user=request.user, player_id=int(removed))
             player_services.remove_player(file=file, player=player, user=request.user)
         elif typed or request.POST.get("create", "").strip():

@@ -141,6 +141,13 @@ def test_tags_are_put_on_a_file_and_taken_off(curator: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["file_tags", "file_players"])
+@pytest.mark.parametrize("typed", ["²", "9" * 30, "x", ""])
+def test_what_is_no_id_takes_nothing_off(curator: Client, name: str, typed: str) -> None:
+    file = make_file()
+    assert curator.post(reverse(f"catalog:{name}", args=[file.pk]), {"remove": typed}).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["file_tags", "file_players"])
 def test_only_curators_change_tags_and_players(client: Client, name: str) -> None:
     file = make_file()
     client.force_login(make_user("viewer"))
