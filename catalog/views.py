@@ -218,10 +218,7 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
             tag_services.remove_tags(file_ids=[file.pk], tags=[tag], user=request.user)
     except MamError as error:
         messages.error(request, message_text(error.code, error.params))
-    if not request.htmx:
-        return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
-    file = selectors.get_file(user=request.user, file_id=file_id)
-    return render(request, "catalog/_file_tags.html", {"file": file, "may_curate": True})
+    return _after_curating(request, file_id, "catalog/_file_tags.html")
 
 
 @require_POST
@@ -229,17 +226,16 @@ def file_tags(request: MemberRequest, file_id: int) -> HttpResponse:
 def file_players(request: MemberRequest, file_id: int) -> HttpResponse:
     """Name a player by any spelling (`add`), make one first (`create`=name), or take one off (`remove`=id); answers as `file_tags`."""
     file, unknown = selectors.get_file(user=request.user, file_id=file_id), ""
-    typed, removed = request.POST.get("add", "").strip(), request.POST.get("remove", "")
+    typed, made, removed = (request.POST.get(name, "").strip() for name in ("add", "create", "remove"))
     try:
         if removed.isdecimal():
             player = selectors.get_player(user=request.user, player_id=int(removed))
             player_services.remove_player(file=file, player=player, user=request.user)
-        elif typed or request.POST.get("create", "").strip():
-            player = (
-                selectors.get_player_named(user=request.user, name=typed)
-                if typed
-                else player_services.create_player(name=request.POST["create"], user=request.user)
-            )
+        elif typed:
+            player = selectors.get_player_named(user=request.user, name=typed)
+            player_services.add_player(file=file, player=player, user=request.user)
+        elif made:
+            player = player_services.create_player(name=made, user=request.user)
             player_services.add_player(file=file, player=player, user=request.user)
     except PlayerUnknownError as error:
         unknown = typed
@@ -247,10 +243,15 @@ def file_players(request: MemberRequest, file_id: int) -> HttpResponse:
             messages.error(request, message_text(error.code, error.params))
     except MamError as error:
         messages.error(request, message_text(error.code, error.params))
+    return _after_curating(request, file_id, "catalog/_file_players.html", unknown=unknown)
+
+
+def _after_curating(request: MemberRequest, file_id: int, fragment: str, **context: Any) -> HttpResponse:
+    """Back to the page of the file, or what of it has changed, for htmx."""
     if not request.htmx:
-        return HttpResponseRedirect(reverse("catalog:file_detail", args=[file.pk]))
+        return HttpResponseRedirect(reverse("catalog:file_detail", args=[file_id]))
     file = selectors.get_file(user=request.user, file_id=file_id)
-    return render(request, "catalog/_file_players.html", {"file": file, "may_curate": True, "unknown": unknown})
+    return render(request, fragment, {"file": file, "may_curate": True, **context})
 
 
 @require_safe

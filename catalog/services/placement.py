@@ -100,14 +100,17 @@ def place_files(*, file_ids: Iterable[int]) -> PlacementResult:
     Subtitles follow the video of the same stem in their folder. Files of other kinds leave their content. Call it without
     locks on files (not inside the transaction that registered them): it takes the locks of catalogs first.
     """
-    ids, result = list(file_ids), PlacementResult()
-    if not ids:  # of most batches of a scan: their files were placed as they were inserted
-        return result
-    rules = load_rules()
-    placers = {pk: Placer(rules, source_id=pk, source_name=name) for pk, name in Source.objects.values_list("pk", "name")}
-    for chunk in chunks(ids):
+    result, placers = PlacementResult(), dict[int, Placer]()
+    for chunk in chunks(file_ids):  # none of most batches of a scan: their files were placed as they were inserted
+        placers = placers or _load_placers()
         result.add(_place_chunk_settled(chunk, placers))
     return result
+
+
+def _load_placers() -> dict[int, Placer]:
+    """Of each source."""
+    rules = load_rules()
+    return {pk: Placer(rules, source_id=pk, source_name=name) for pk, name in Source.objects.values_list("pk", "name")}
 
 
 def place_all(*, on_progress: Callable[[int, int], None] | None = None) -> PlacementResult:
